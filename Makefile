@@ -1,0 +1,89 @@
+# Every command of the course; the work is in `python -m gradus` and `python -m autograder`.
+# `make help` lists them. On Windows, or without make: see README.md.
+
+PYTHON ?= $(firstword $(foreach v,3.11 3.12 3.13,$(shell python$(v) -c 'print("python$(v)")' 2>/dev/null)) python3)
+BIN    := .venv/bin
+RUN    := $(BIN)/python
+READY  := .venv/installed
+JOBS   ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
+
+# One thread a process: the same numbers on every machine, and no fight for the cores.
+export OMP_NUM_THREADS = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help lab check submit test test-gpu lint notebooks autograde check-graders demo \
+        formgrader kit readme lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1|/' | \
+	  while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Gradus needs Python 3.11, 3.12 or 3.13: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(RUN) || $(PYTHON) -m venv .venv
+	@echo "Installing the versions of requirements.lock into .venv (the first time takes a minute or two) ..."
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lab: $(READY)  ## student: open the course in JupyterLab (your copies are in work/)
+	@$(RUN) -m gradus lab
+
+check: $(READY)  ## student: your progress in a chapter: make check CH=01_tensors
+	@$(RUN) -m gradus check $(or $(CH),$(error say which chapter: make check CH=01_tensors))
+
+submit: $(READY)  ## student: hand in a chapter: make submit CH=01_tensors ME=ada (ZIP=1: a zip file)
+	@$(RUN) -m gradus submit $(or $(CH),$(error say which chapter: make submit CH=01_tensors ME=ada)) \
+	  --me $(or $(ME),$(error say who you are: make submit CH=$(CH) ME=ada)) $(if $(ZIP),--zip)
+
+autograde: $(READY)  ## instructor: grade what lies in submitted/: make autograde [CH=01_tensors] [ARGS='...']
+	@$(RUN) -m autograder grade $(CH) --sandbox none $(ARGS)
+
+formgrader: $(READY)  ## instructor: look at the marks in nbgrader's formgrader
+	@$(RUN) -m autograder formgrader
+
+demo: $(READY)  ## instructor: make a class of 12, grade it, print the marks
+	@$(RUN) -m autograder demo
+
+test: $(READY)  ## every test, with the network cut (about ... minutes)
+	@$(RUN) -m pytest -q -n $(JOBS) --dist loadfile -m "not gpu" \
+	  --nbval --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 120 tests solutions
+
+test-gpu: $(READY)  ## the tests that need a CUDA device
+	@$(RUN) -m pytest -q -m gpu tests
+
+lint: $(READY)  ## ruff: style and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+notebooks: $(READY)  ## maintainer: build solutions/ and notebooks/ from the sources [CH=01_tensors]
+	@$(RUN) -m autograder notebooks $(CH)
+
+check-graders: $(READY)  ## maintainer: prove that the tests catch wrong answers [CH=01_tensors] [EX=1.5]
+	@$(RUN) -m autograder check $(or $(EX),$(CH))
+
+kit: $(READY)  ## maintainer: dist/gradus-student.zip, the course without solutions and grader
+	@$(RUN) -m autograder kit
+
+readme: $(READY)  ## maintainer: write the course map in README.md
+	@$(RUN) -m autograder readme
+
+# The local version tags (+cpu) go, and so do the lines that only torch needs on some platforms.
+define compile
+{ echo '# Exact versions for Python 3.11 to 3.13 on Linux, macOS and Windows. Written by `make lock`.'; \
+  echo '# CUDA libraries and triton are left out: pip adds them where torch needs them.'; \
+  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+    --no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml $(2) \
+  | sed -E '/^(nvidia|cuda|triton)[-=]/d; s/\+[a-z0-9.]+//'; } > $(1).new && mv $(1).new $(1)
+endef
+
+lock:  ## maintainer: new requirements.lock and requirements-student.lock from pyproject.toml
+	@test -x $(RUN) || $(PYTHON) -m venv .venv
+	@$(RUN) -m pip install --quiet --disable-pip-version-check uv
+	@$(call compile,requirements.lock,--extra teach --extra dev)
+	@$(call compile,requirements-student.lock,--constraint requirements.lock)
+
+clean:  ## remove what tests and builds leave behind (never work/, submitted/ or the gradebook)
+	@rm -rf dist build .pytest_cache .ruff_cache .cache
+	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

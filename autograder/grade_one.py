@@ -1,0 +1,126 @@
+"""The unit of work: the bytes of one submission in, one verdict out.
+
+Everything a worker needs is found from the root of the course, so the same call can run in this
+process, in a pool, or on another machine. A worker keeps one judging process for each chapter that
+it has met.
+"""
+
+from __future__ import annotations
+
+import atexit
+import time
+from functools import lru_cache
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder.chapter import Chapter, CourseError, Exercise, chapters, hidden_title
+from autograder.boundary import split
+from autograder.intake import Refused, parse
+from autograder.judge import Judge, Outcome
+from autograder.limits import LIMITS
+from autograder.rebuild import Rebuilt, rebuild, version_of
+from autograder.run import Claim, Probe, run
+from autograder.verdict import FAILED, NEEDS_PERSON, Mark, Verdict
+
+
+class Desk:
+    """One chapter, ready to grade: what is released, and the trusted process that judges."""
+
+    def __init__(self, chapter: Chapter, released: NotebookNode) -> None:
+        self.chapter, self.released = chapter, released
+        self.judge = Judge(chapter.source)
+        self._probes: dict[str, dict[str, Probe]] = {}
+
+    def probes(self, exercise: Exercise) -> dict[str, Probe]:
+        """Tests of an exercise with their inputs. Raises CourseError when an Arrange fails."""
+        if exercise.key not in self._probes:
+            inputs = self.judge.inputs(exercise.key)
+            self._probes[exercise.key] = {
+                grade_id: Probe(split(cell.source), inputs[grade_id])
+                for grade_id, cell in exercise.tests.items()
+            }
+        return self._probes[exercise.key]
+
+
+@lru_cache(maxsize=64)
+def desk(root: Path, name: str) -> Desk:
+    """The desk of a chapter, opened once per worker."""
+    chapter = chapters(root)[name]
+    path = root / "notebooks" / name / chapter.notebook_name
+    if not path.is_file():
+        raise CourseError(f"{path} does not exist: run `make notebooks CH={name}`")
+    opened = Desk(chapter, nbformat.read(path, as_version=4))
+    atexit.register(opened.judge.close)
+    return opened
+
+
+def grade_one(root: Path, chapter: str, student: str, data: bytes) -> Verdict:
+    """The verdict on one submission. Raises nothing: whatever goes wrong is in the verdict."""
+    started = time.monotonic()
+    verdict = Verdict(student, chapter)
+    try:
+        _grade(desk(root, chapter), data, verdict)
+    except Refused as refused:
+        verdict.status, verdict.cause = FAILED, str(refused)
+    except CourseError as error:
+        verdict.status, verdict.cause = NEEDS_PERSON, str(error)
+    except Exception as error:  # a mistake of the grader must not stop the class
+        verdict.status = NEEDS_PERSON
+        verdict.cause = f"the grader failed: {type(error).__name__}: {error}"
+    verdict.seconds = round(time.monotonic() - started, 3)
+    return verdict
+
+
+def _grade(desk: Desk, data: bytes, verdict: Verdict) -> None:
+    verdict.version = version_of(desk.released)
+    rebuilt = rebuild(desk.released, parse(data))
+    exercises = list(desk.chapter.exercises.values())
+    verdict.marks = mark_exercises(desk, rebuilt, exercises)
+    verdict.flags = rebuilt.flags
+    verdict.notebook = rebuilt.notebook
+    faults = [mark.title for mark in verdict.marks if mark.fault]
+    if faults:
+        verdict.status, verdict.cause = NEEDS_PERSON, f"could not be judged: {', '.join(faults)}"
+
+
+def mark_exercises(desk: Desk, rebuilt: Rebuilt, exercises: list[Exercise]) -> list[Mark]:
+    """Run and judge the tests of these exercises; adds to ``rebuilt.flags``."""
+    probes: dict[str, Probe] = {}
+    for exercise in exercises:
+        probes |= desk.probes(exercise)
+    result = run(rebuilt.notebook, probes, LIMITS)
+    rebuilt.flags += result.flags
+    outcomes = desk.judge.judge(result.claims, answer_texts(rebuilt.notebook, exercises))
+    missing = Outcome(False, "not run")
+    return [
+        _mark(exercise, grade_id, outcomes.get(grade_id, missing))
+        for exercise in exercises
+        for grade_id in exercise.tests
+    ]
+
+
+def answer_texts(notebook: NotebookNode, exercises: list[Exercise]) -> dict[str, str]:
+    """The text of each exercise's answers, as the grader holds it, by exercise."""
+    sources = {cell.id: cell.source for cell in notebook.cells}
+    return {e.key: "\n".join(sources.get(key, "") for key in e.answers) for e in exercises}
+
+
+def _mark(exercise: Exercise, grade_id: str, outcome: Outcome) -> Mark:
+    cell = exercise.tests[grade_id]
+    points = cell.metadata.nbgrader.points
+    title = hidden_title(cell)
+    mark = Mark(
+        grade_id=grade_id,
+        title=f"{exercise.label} · {title}" if title else f"{exercise.label} · {exercise.title}",
+        max_points=points,
+        points=points if outcome.passed else 0,
+        message=outcome.message,
+        values=outcome.values,
+        visible="-hidden" not in grade_id,
+    )
+    if outcome.fault:
+        mark.fault, mark.values = True, outcome.fault
+        mark.message = "this test could not be judged: a person will look at it"
+    return mark

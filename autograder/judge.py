@@ -1,0 +1,295 @@
+"""Step 4: the trusted process. It holds references and expected values, and never student code.
+
+``python -m autograder.judge SOURCE`` serves one chapter over its standard input and output: it runs
+setup, references and every Arrange once, hands out the inputs of the tests, and judges claims. For
+each submission it forks: the child reads the hostile bytes, under limits of its own, and dies. Where
+there is no fork, the process itself serves one submission and ends.
+
+``Judge`` is the client. The two speak in frames: eight bytes of length, then JSON or raw bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import select
+import struct
+import subprocess
+import sys
+import traceback
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from autograder.boundary import split
+from autograder.chapter import Chapter, CourseError, Exercise
+from autograder.limits import LIMITS
+from autograder.run import Claim
+
+CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one test: passed, or the message (and values) of the check that failed.
+
+    ``fault``: the course's own mistake, for a person; nobody loses points for it silently.
+    """
+
+    passed: bool
+    message: str = ""
+    values: str = ""
+    fault: str = ""
+
+
+class Judge:
+    """Client of one judging process; start it once per chapter and worker, close it at the end."""
+
+    def __init__(self, source: Path) -> None:
+        self.source = source
+        self.process: subprocess.Popen | None = None
+
+    def inputs(self, exercise: str) -> dict[str, bytes]:
+        """Inputs of an exercise's tests by grade id. Raises CourseError when an Arrange fails."""
+        self._send({"inputs": exercise})
+        answer = self._receive()
+        if "fault" in answer:
+            raise CourseError(answer["fault"])
+        return {grade_id: _read_frame(self.process.stdout) for grade_id in answer["ids"]}
+
+    def judge(self, claims: dict[str, Claim], texts: dict[str, str]) -> dict[str, Outcome]:
+        """Outcomes by grade id; ``texts``: the answers' text by exercise, for ``check.avoids``.
+
+        Raises CourseError when the judging process fails as a whole.
+        """
+        brought = {grade_id: claim for grade_id, claim in claims.items() if not claim.error}
+        if sum(len(claim.data) for claim in brought.values()) > LIMITS.claim_bytes:
+            message = "the results of the whole notebook are too large"
+            return {grade_id: Outcome(False, message) for grade_id in claims}
+        self._send({"judge": list(brought), "texts": texts})
+        for claim in brought.values():
+            _write_frame(self.process.stdin, claim.data)
+        self.process.stdin.flush()
+        answer = self._receive()
+        if "fault" in answer:
+            raise CourseError(answer["fault"])
+        outcomes = {grade_id: Outcome(**fields) for grade_id, fields in answer["outcomes"].items()}
+        for grade_id, claim in claims.items():
+            if claim.error:
+                outcomes[grade_id] = Outcome(False, claim.error, claim.values)
+        return outcomes
+
+    def close(self) -> None:
+        """End the process."""
+        if self.process is not None:
+            self.process.stdin.close()
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def _send(self, request: dict[str, Any]) -> None:
+        if self.process is None or self.process.poll() is not None:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "autograder.judge", str(self.source)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"},
+            )
+        _write_frame(self.process.stdin, json.dumps(request).encode())
+        self.process.stdin.flush()
+
+    def _receive(self) -> dict[str, Any]:
+        data = _read_frame(self.process.stdout)
+        if data is None:
+            self.process.wait()
+            raise CourseError(f"{self.source.name}: the judging process ended unexpectedly")
+        return json.loads(data)
+
+
+class Bench:
+    """The trusted state of a chapter: setup has run; references and Arranges run when first asked."""
+
+    def __init__(self, chapter: Chapter) -> None:
+        self.chapter = chapter
+        self.setup: dict[str, Any] = {"__name__": "__main__"}
+        for cell in chapter.setup:
+            exec(compile(cell.source, f"<{chapter.name} setup>", "exec"), self.setup)
+        self.arranged: dict[str, dict[str, Any]] = {}  # grade id → namespace after Arrange
+        self.inputs: dict[str, dict[str, bytes]] = {}  # exercise → grade id → bytes
+
+    def prepare(self, exercise: Exercise) -> dict[str, bytes]:
+        """Run references and Arranges of an exercise once; inputs of its tests by grade id."""
+        from gradus import wire
+
+        if exercise.key in self.inputs:
+            return self.inputs[exercise.key]
+        namespace = dict(self.setup)
+        for grade_id, cell in exercise.references.items():
+            exec(compile(cell.source, f"<{grade_id}>", "exec"), namespace)
+        inputs = {}
+        for grade_id, cell in exercise.tests.items():
+            test = split(cell.source)
+            own = dict(namespace)
+            exec(compile(test.arrange.text, f"<{grade_id}>", "exec"), own)
+            inputs[grade_id] = wire.encode_inputs({name: own[name] for name in test.given})
+            self.arranged[grade_id] = own
+        self.inputs[exercise.key] = inputs
+        return inputs
+
+    def judge(self, grade_id: str, data: bytes, text: str) -> Outcome:
+        """Read a claim and run the Assert of its test."""
+        from gradus import check, wire
+
+        exercise = next(e for e in self.chapter.exercises.values() if grade_id in e.cells)
+        self.prepare(exercise)
+        test = split(exercise.cells[grade_id].source)
+        try:
+            claims = _unpack(data, test.shipped)
+        except wire.WireError as error:
+            return Outcome(False, str(error))
+        claims |= {name: text for name in test.answer_texts if name in claims}
+        namespace = self.arranged[grade_id] | claims
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(compile(test.assertion.text, f"<{grade_id}>", "exec"), namespace)
+        except check.CheckFailed as failed:
+            return Outcome(False, failed.message[:4000], failed.values[:8000])
+        return Outcome(True)
+
+
+def _unpack(data: bytes, names: list[str]) -> dict[str, Any]:
+    """The shipped values by name. Raises WireError for anything that ``ship`` would not write."""
+    from gradus import wire
+
+    shipped = wire.decode(data)
+    if not isinstance(shipped, dict):
+        raise wire.WireError("malformed data")
+    values = {}
+    for name in names:
+        match shipped.get(name):
+            case ["value", bytes() as inner]:
+                values[name] = wire.decode(inner)
+            case ["refused", str() as reason]:
+                raise wire.WireError(f"{name}: {reason[:300]}")
+            case _:
+                raise wire.WireError(f"{name} did not come back from your code")
+    return values
+
+
+def serve(source: Path, stdin: BinaryIO, stdout: BinaryIO) -> None:
+    """Answer requests until the input ends."""
+    chapter = Chapter(source)
+    bench: Bench | None = None
+    while (frame := _read_frame(stdin)) is not None:
+        request = json.loads(frame)
+        try:
+            bench = bench or Bench(chapter)
+            if "inputs" in request:
+                _serve_inputs(bench, request["inputs"], stdout)
+                continue
+            claims = {grade_id: _read_frame(stdin) or b"" for grade_id in request["judge"]}
+            _write_frame(stdout, _judge_apart(bench, claims, request["texts"]))
+        except Exception:
+            fault = f"{source.name}: {traceback.format_exc(limit=-3)}"
+            _write_frame(stdout, json.dumps({"fault": fault}).encode())
+        stdout.flush()
+        if not CAN_FORK and "judge" in request:
+            return
+
+
+def _serve_inputs(bench: Bench, key: str, stdout: BinaryIO) -> None:
+    inputs = bench.prepare(bench.chapter.exercises[key])
+    _write_frame(stdout, json.dumps({"ids": list(inputs)}).encode())
+    for data in inputs.values():
+        _write_frame(stdout, data)
+    stdout.flush()
+
+
+def _judge_all(bench: Bench, claims: dict[str, bytes], texts: dict[str, str]) -> bytes:
+    outcomes = {}
+    for grade_id, data in claims.items():
+        exercise = "-".join(grade_id.split("-")[:3])
+        try:
+            outcomes[grade_id] = asdict(bench.judge(grade_id, data, texts.get(exercise, "")))
+        except Exception:
+            fault = traceback.format_exc(limit=-2)
+            outcomes[grade_id] = asdict(Outcome(False, "this test could not be judged", "", fault))
+    return json.dumps({"outcomes": outcomes}).encode()
+
+
+def _judge_apart(bench: Bench, claims: dict[str, bytes], texts: dict[str, str]) -> bytes:
+    """Judge in a forked child that has a time limit; its answer, or a fault."""
+    if not CAN_FORK:
+        return _judge_all(bench, claims, texts)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            os.close(reader)
+            _limit_child()
+            answer = _judge_all(bench, claims, texts)
+            with os.fdopen(writer, "wb") as pipe:
+                pipe.write(answer)
+        os._exit(0)
+    os.close(writer)
+    try:
+        answer = _read_all(reader, LIMITS.judge_seconds)
+    finally:
+        os.close(reader)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, 9)
+        os.waitpid(child, 0)
+    return answer or json.dumps({"fault": "judging ended without an answer"}).encode()
+
+
+def _limit_child() -> None:
+    import resource
+
+    seconds = LIMITS.judge_seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def _read_all(descriptor: int, seconds: float) -> bytes:
+    """Everything written to a pipe until it closes; b"" if that takes too long."""
+    chunks = []
+    while True:
+        ready, _, _ = select.select([descriptor], [], [], seconds)
+        if not ready:
+            return b""
+        chunk = os.read(descriptor, 2**16)
+        if not chunk:
+            return b"".join(chunks)
+        chunks.append(chunk)
+
+
+def _write_frame(stream: BinaryIO, data: bytes) -> None:
+    stream.write(struct.pack("<Q", len(data)) + data)
+
+
+def _read_frame(stream: BinaryIO) -> bytes | None:
+    """The next frame, or None when the stream has ended."""
+    head = stream.read(8)
+    if len(head) < 8:
+        return None
+    (length,) = struct.unpack("<Q", head)
+    data = stream.read(length)
+    return data if len(data) == length else None
+
+
+def main() -> None:
+    """Keep the real standard output for the protocol; what the chapter prints goes nowhere."""
+    protocol = os.fdopen(os.dup(1), "wb")
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, 1)
+    import torch
+
+    torch.set_num_threads(1)
+    serve(Path(sys.argv[1]), sys.stdin.buffer, protocol)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""Looking at what a student's code does: the helpers of a test cell's Act.
+
+What these functions return is a *claim*: plain values that another process judges. A usual mistake
+(no gradient, a wrong type) gives None and not an exception, so that the check can name the idea.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import linecache
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+Tensors = torch.Tensor | tuple[torch.Tensor, ...]
+
+
+def copy(value: Any) -> Any:
+    """A copy of tensors (nested in lists, tuples, dicts) as they are now, without history."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone()
+    if isinstance(value, dict):
+        return {key: copy(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [copy(item) for item in value]
+    return value
+
+
+def state(module: nn.Module) -> dict[str, torch.Tensor] | None:
+    """Parameters and buffers by name, copied; None if it is not a module."""
+    return copy(dict(module.state_dict())) if isinstance(module, nn.Module) else None
+
+
+def gradients(owner: nn.Module | dict[str, torch.Tensor]) -> dict[str, torch.Tensor | None]:
+    """``.grad`` of each parameter (or tensor of a dict) by name, copied; None where there is none."""
+    named = owner.items() if isinstance(owner, dict) else owner.named_parameters()
+    return {name: copy(tensor.grad) for name, tensor in named}
+
+
+def vjp(f: Callable, inputs: Tensors, cotangent: torch.Tensor) -> dict[str, Any]:
+    """Value of ``f(*inputs)`` and the vector-Jacobian products for ``cotangent``.
+
+    ``inputs``: one tensor or a tuple; fresh leaf copies are used. ``grads`` holds one entry an
+    input: None where no gradient arrives (also when the output has no history).
+    """
+    leaves, value, grads = _pullback(f, inputs, cotangent, create_graph=False)
+    return {"value": copy(value), "grads": _like(inputs, copy(list(grads)))}
+
+
+def vjp2(f: Callable, inputs: Tensors, cotangent: torch.Tensor) -> dict[str, Any]:
+    """As ``vjp``, then the gradient of the sum of all first gradients: the second order."""
+    leaves, _, grads = _pullback(f, inputs, cotangent, create_graph=True)
+    total = sum((g.sum() for g in grads if g is not None), torch.zeros(()))
+    second: list = [None] * len(leaves)
+    if total.requires_grad:
+        second = list(torch.autograd.grad(total, leaves, allow_unused=True))
+    return {"grads": _like(inputs, copy(list(grads))), "second": _like(inputs, copy(second))}
+
+
+def _pullback(f: Callable, inputs: Tensors, cotangent: torch.Tensor, create_graph: bool):
+    tensors = inputs if isinstance(inputs, tuple) else (inputs,)
+    leaves = [t.detach().clone().requires_grad_() for t in tensors]
+    value = f(*leaves)
+    if not isinstance(value, torch.Tensor) or not value.requires_grad:
+        return leaves, value, [None] * len(leaves)
+    grads = torch.autograd.grad(
+        value, leaves, cotangent, create_graph=create_graph, allow_unused=True
+    )
+    return leaves, value, grads
+
+
+def _like(inputs: Tensors, results: list) -> Any:
+    return results if isinstance(inputs, tuple) else results[0]
+
+
+def shifted(f: Callable, x: torch.Tensor, step: float) -> dict[str, list]:
+    """``f(x + step·e)`` and ``f(x - step·e)`` for each entry of ``x``, in row-major order."""
+    points = {"plus": [], "minus": []}
+    for index in range(x.numel()):
+        for name, sign in (("plus", 1.0), ("minus", -1.0)):
+            moved = x.detach().clone().contiguous()
+            moved.view(-1)[index] += sign * step
+            points[name].append(copy(f(moved)))
+    return points
+
+
+def jacobians(f: Callable, x: torch.Tensor, step: float = 1e-6) -> dict[str, Any]:
+    """Jacobian of ``f`` at ``x`` by autograd and by central differences, both (outputs, inputs).
+
+    ``x`` is used in float64, where a step of 1e-6 is accurate to about 1e-9.
+    """
+    x = x.detach().double()
+    value = f(x.clone().requires_grad_())
+    rows = []
+    for index in range(value.numel()):
+        cotangent = torch.zeros_like(value)
+        cotangent.view(-1)[index] = 1.0
+        row = vjp(f, x, cotangent)["grads"]
+        rows.append(torch.full((x.numel(),), torch.nan) if row is None else row.reshape(-1))
+    points = shifted(f, x, step)
+    columns = [
+        (plus - minus).reshape(-1) / (2 * step)
+        for plus, minus in zip(points["plus"], points["minus"], strict=True)
+    ]
+    return {"analytic": torch.stack(rows), "numeric": torch.stack(columns, dim=1)}
+
+
+def response(f: Callable, x: torch.Tensor, where: Any, change: float = 1.0) -> torch.Tensor:
+    """``f(x')-f(x)`` where ``x'`` differs from ``x`` by ``change`` at the index ``where``."""
+    moved = x.detach().clone()
+    moved[where] += change
+    return copy(f(moved) - f(x.detach().clone()))
+
+
+def error(f: Callable, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+    """The exception that ``f(*args, **kwargs)`` raises, as a record; None if it raises none."""
+    try:
+        f(*args, **kwargs)
+    except Exception as raised:
+        bases = [kind.__name__ for kind in type(raised).__mro__]
+        return {"type": type(raised).__name__, "bases": bases, "message": str(raised)[:1000]}
+    return None
+
+
+def printed(f: Callable, *args: Any, **kwargs: Any) -> str:
+    """What ``f(*args, **kwargs)`` writes to standard output."""
+    with contextlib.redirect_stdout(io.StringIO()) as stream:
+        f(*args, **kwargs)
+    return stream.getvalue()
+
+
+def take(iterable: Iterable, n: int) -> list | None:
+    """At most ``n`` items, copied one by one; None if it cannot be walked through."""
+    try:
+        walk = iter(iterable)
+    except TypeError:
+        return None
+    return [copy(item) for _, item in zip(range(n), walk, strict=False)]
+
+
+def shapes(value: Any) -> Any:
+    """Shapes of tensors, nested as they come; other values as the names of their types."""
+    if isinstance(value, torch.Tensor):
+        return tuple(value.shape)
+    if isinstance(value, dict):
+        return {key: shapes(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [shapes(item) for item in value]
+    return type(value).__name__
+
+
+def layer_order(module: nn.Module, *inputs: torch.Tensor) -> list[str]:
+    """Type names of the leaf modules in the order in which one forward pass calls them."""
+    order: list[str] = []
+    leaves = [m for m in module.modules() if not list(m.children())]
+    handles = [
+        leaf.register_forward_hook(lambda m, i, o: order.append(type(m).__name__))
+        for leaf in leaves
+    ]
+    try:
+        module(*inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return order
+
+
+class _Recorder(TorchDispatchMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.names.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+def operations(f: Callable, *args: Any) -> list[str]:
+    """Names of the tensor operations (``aten.mul.Tensor``, …) that ``f(*args)`` runs, in order."""
+    with _Recorder() as recorder:
+        f(*args)
+    return recorder.names
+
+
+def source(obj: Any) -> str | None:
+    """Text of the cell in which a function or class was written; None if it cannot be found.
+
+    When graded, the grader puts the answer's text that it holds in this value's place.
+    """
+    if inspect.isclass(obj):
+        functions = [v for v in vars(obj).values() if isinstance(v, (staticmethod, Callable))]
+        obj = next((getattr(v, "__func__", v) for v in functions), None)
+    code = getattr(obj, "__code__", None)
+    return "".join(linecache.getlines(code.co_filename)) or None if code else None

@@ -1,0 +1,1458 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 1 · The tensor
+#
+# A network reads tensors, holds its knowledge in tensors and answers in tensors. Most bugs of a
+# first month are not deep: a shape that fits by accident, a copy that was meant to be a view, a
+# clock read too early. This chapter is about seeing those coming.
+#
+# Afterwards you can
+#
+# - make a tensor with the values, the type and the randomness that you meant;
+# - say which operations share memory and which copy;
+# - predict the shape of any broadcast, also of the one that goes wrong without a word;
+# - select, replace and gather values;
+# - write code that runs on any device, and time it without fooling yourself.
+#
+# Reading: 40 minutes · exercises: 98 minutes · 50 points
+#
+# You need Python and the idea of a matrix. Take a break after the third exercise.
+
+# %% tags=["setup"]
+import numpy as np
+import torch
+
+import gradus
+from gradus import check, observe, plots, seeded
+
+# %% [markdown]
+# ## One grid, one type
+#
+# A tensor is a grid of numbers, all of one type and without ragged edges. Four facts describe it.
+#
+# - `shape`: how many numbers it has in each direction.
+# - `dtype`: the type of every one of them.
+# - `device`: the memory it lies in, the computer's own or that of a graphics card.
+# - `requires_grad`: whether PyTorch takes notes of what happens to it, so that it can work out
+#   derivatives later. That is chapter 2.
+#
+# If you have used NumPy, the first two are old friends. The last two are the reason for PyTorch:
+# the same line runs on hardware made for it, and derivatives come by themselves.
+#
+# A single number is a tensor too. Its shape is `()`: no directions at all.
+
+# %%
+scalar = torch.tensor(7.0)
+vector = torch.tensor([1, 2, 3])
+matrix = torch.zeros(2, 3)
+block = torch.ones(2, 3, 4)
+for x in (scalar, vector, matrix, block):
+    print(x.ndim, tuple(x.shape), x.numel(), x.dtype, x.device, x.requires_grad)
+print(torch.full((2,), 7), torch.eye(2).tolist(), torch.zeros_like(vector))
+print("arange  ", torch.arange(0, 1, 0.25))
+print("linspace", torch.linspace(0, 1, 5))
+array = np.zeros(2)
+shared, copied = torch.from_numpy(array), torch.tensor(array)
+array[0] = 5
+print(shared, copied)
+
+# %% [markdown]
+# Three things to notice. `arange` stops *before* its end, `linspace` includes it. `from_numpy` and
+# its array are one memory, while `torch.tensor` copies. And NumPy's numbers arrive as `float64`,
+# where PyTorch makes `float32` by itself.
+#
+# `x.size()` is the same as `x.shape`. What a direction means, only you know. These layouts are the
+# usual ones:
+#
+# | shape | holds |
+# |---|---|
+# | `(N,)` | one number for each of N samples |
+# | `(N, D)` | N samples, D features each |
+# | `(N, L, D)` | N sequences of L steps, D features a step |
+# | `(N, C, H, W)` | N images: C channels, H rows, W columns |
+# | `(N, C, D, H, W)` | N volumes of D slices |
+
+# %% [markdown]
+# ### Predict 1.1 · A brighter pixel
+# ★☆☆☆☆ · 2 min · conceptual · 1 point
+#
+# Pictures are often stored as `uint8`: whole numbers from 0 to 255. You want to brighten a pixel.
+#
+# ```python
+# pixel = torch.tensor([200], dtype=torch.uint8)
+# print(pixel + 100)
+# ```
+#
+# Which number is printed?
+#
+# - **a** 300
+# - **b** 255
+# - **c** 44
+# - **d** none: an error is raised
+
+# %% nbgrader={"grade_id": "predict-1-1"}
+# Write your choice: predict_1_1 = "a", "b", "c" or "d"
+### BEGIN SOLUTION
+predict_1_1 = "c"
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "predict-1-1-check", "points": 0}
+# Arrange
+# Act
+choice_1 = predict_1_1
+# Assert
+check.one_of(choice_1, ("a", "b", "c", "d"), "your choice")
+
+# %%
+print(torch.tensor([200], dtype=torch.uint8) + 100)
+whole = torch.tensor([1, 2])
+print(whole + 0.5, whole / 2, whole // 2)
+narrow, wide = torch.ones(2), torch.ones(2, dtype=torch.float64)
+print((narrow + wide).dtype, (narrow + wide[0]).dtype)
+print(observe.error(whole.add_, 0.5)["message"])
+
+# %% [markdown]
+# The sum 300 does not fit, so it starts again at 0: 300 − 256 = 44, and nobody warns you.
+#
+# The rule of **dtype promotion**: first the kind (bool, then integer, then float), then the width.
+# A plain number, or a tensor of shape `()`, can change the kind but never the width. That is why 100
+# left the pixel `uint8`, and 0.5 made floats of integers. An operation in place (a trailing `_`, or
+# `+=`) writes into the old memory, so it cannot change the dtype. Convert first:
+# `pixel.float() + 100`.
+#
+# A tip that goes round says: switch the default to `float64`, for more precision. Let us try it, and
+# put it back at once.
+
+# %%
+default = torch.get_default_dtype()
+batch = torch.ones(4, 2)  # made earlier, as data usually is
+try:
+    torch.set_default_dtype(torch.float64)
+    layer = torch.nn.Linear(2, 1)  # a building block of networks, chapter 3
+    print(torch.randn(2).dtype, layer.weight.dtype)
+    print(observe.error(layer, batch)["message"])
+finally:
+    torch.set_default_dtype(default)
+print(torch.randn(2).dtype)
+
+# %% [markdown]
+# One switch, and the new layer no longer fits the data read a line earlier. It acts on the whole
+# program, including libraries that you never see. Ask for precision where you need it:
+# `torch.ones(3, dtype=torch.float64)`. (Old code writes `torch.FloatTensor(…)`. It is legacy; say
+# `torch.tensor(…, dtype=…)`.)
+#
+# **Randomness.** `rand` and `randn` differ in one letter: uniform between 0 and 1, or normal with
+# mean 0 and standard deviation 1. Both throw the global dice, which all code shares
+# (`torch.manual_seed` sets them). A `torch.Generator` is a set of dice of your own. In this course
+# `seeded(7)` makes one.
+
+# %% alt="Two step histograms of 5000 numbers. The solid one is flat between 0 and 1 and empty elsewhere; the dashed one is a bell around 0 that reaches from about -3 to 3."
+uniform = torch.rand(5000, generator=seeded(7))
+normal = torch.randn(5000, generator=seeded(7))
+print(torch.equal(normal, torch.randn(5000, generator=seeded(7))))
+
+fig, axes = plots.figure(6, 2.8)
+edges = np.linspace(-4, 4, 41)
+axes.hist(uniform.numpy(), edges, histtype="step", linewidth=2, label="rand")
+axes.hist(normal.numpy(), edges, histtype="step", linewidth=2, linestyle="--", label="randn")
+axes.set(xlabel="value", ylabel="how many of 5000")
+axes.legend()
+plots.close(fig)
+
+# %% [markdown]
+# The picture shows that `rand` (solid) fills 0 to 1 evenly, while `randn` (dashed) is a bell around
+# 0 with as many negative numbers as positive. The `True` above it: same seed, same numbers.
+
+# %% [markdown]
+# ### Exercise 1.1 · Four ways to begin
+# ★★☆☆☆ · 8 min · implementation · 5 points
+#
+# Write `make_tensors(seed, rows)`, which returns a dict of four tensors; the docstring says which.
+# Draw from a generator made from `seed`, and leave the global dice alone: a function that reseeds
+# them changes the results of everybody else.
+#
+# For example, `make_tensors(0, 5)["grid"][1]` is `[4, 5, 6, 7]`, and `["even"]` starts
+# 0, 0.111, 0.222.
+#
+# <details><summary>Hint 1</summary>
+#
+# One function each: `randn`, `arange` and `reshape`, `linspace`, `eye`.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `torch.randn(rows, 3, generator=torch.Generator().manual_seed(seed))`
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-1-1"}
+def make_tensors(seed: int, rows: int) -> dict[str, torch.Tensor]:
+    """A dict with these keys:
+
+    "normal"    (rows, 3) float32, standard normal, the same for the same seed
+    "grid"      (4, 4) int64, 0 to 15 in reading order (row by row)
+    "even"      (10,) float32, evenly spaced from 0 to 1, both ends included
+    "identity"  (3, 3) float32, ones on the diagonal, zeros elsewhere
+    """
+    ### BEGIN SOLUTION
+    normal = torch.randn(rows, 3, generator=torch.Generator().manual_seed(seed))
+    grid = torch.arange(16).reshape(4, 4)
+    return {
+        "normal": normal,
+        "grid": grid,
+        "even": torch.linspace(0, 1, 10),
+        "identity": torch.eye(3),
+    }
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-1-1-check", "points": 2}
+# Arrange
+grid_1 = torch.tensor([[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11], [12, 13, 14, 15]])
+columns_1 = torch.tensor([[0, 4, 8, 12], [1, 5, 9, 13], [2, 6, 10, 14], [3, 7, 11, 15]])
+even_1 = torch.tensor([0, 1 / 9, 2 / 9, 3 / 9, 4 / 9, 5 / 9, 6 / 9, 7 / 9, 8 / 9, 1])
+tenths_1 = torch.tensor([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
+eleven_1 = torch.tensor([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+eye_1 = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+# Act
+made_1 = make_tensors(0, 5)
+grid_made_1, even_made_1, eye_made_1 = made_1["grid"], made_1["even"], made_1["identity"]
+shape_made_1, dtype_made_1 = tuple(made_1["normal"].shape), str(made_1["normal"].dtype)
+# Assert
+check.equal(
+    grid_made_1,
+    grid_1,
+    "the grid",
+    ideas={
+        "filled column by column; reading order goes along a row first": columns_1,
+        "starts at 1; sixteen numbers from 0 end at 15": grid_1 + 1,
+    },
+    hint="Count with torch.arange, which makes int64, then reshape.",
+)
+check.close(
+    even_made_1,
+    even_1,
+    "the even points",
+    ideas={
+        "arange leaves out its end; linspace includes both ends": tenths_1,
+        "steps of 0.1 make eleven points; ten points lie 1/9 apart": eleven_1,
+    },
+    dtype=True,
+    hint="linspace(start, end, how_many) includes both ends.",
+)
+check.equal(eye_made_1, eye_1, "the identity", hint="torch.eye makes it, in float32.")
+check.equal(shape_made_1, (5, 3), "the shape of the normal numbers")
+check.equal(dtype_made_1, "torch.float32", "the dtype of the normal numbers")
+
+# %% [markdown]
+# You drew from dice of your own. In practice every source of randomness in an experiment
+# (initial weights, the shuffling of data, dropout) gets a seed, so that a strange result can be
+# looked at a second time.
+
+# %% [markdown]
+# ## A shape is a way of reading
+#
+# Memory knows no rows and columns. The numbers of a tensor lie in one row, its **storage**. The
+# **strides** say how many places to step along it for the next element in each direction. Change
+# shape and strides, and you read the same storage differently, without moving a number: a **view**.
+#
+# Two sizes follow. `nbytes` is what the values would take if each was written out;
+# `untyped_storage().nbytes()` is the memory that is really held. Read the table that comes, line by
+# line, and explain each stride to yourself. (A `float32` takes 4 bytes.)
+
+# %%
+x = torch.arange(6, dtype=torch.float32).reshape(2, 3)
+readings = {
+    "x": x,
+    "x.T": x.T,
+    "x[:, 1]": x[:, 1],
+    "expanded": x[:1].expand(100, 3),
+    "clone": x[:, 1].clone(),
+}
+print(f"{'':10}{'shape':10}{'strides':10}{'contiguous':12}{'nbytes':8}storage")
+for name, t in readings.items():
+    row = f"{name:10}{tuple(t.shape)!s:10}{t.stride()!s:10}{t.is_contiguous()!s:12}"
+    print(row + f"{t.nbytes:<8}{t.untyped_storage().nbytes()}")
+x.T[2, 0] = 99
+print(x)
+
+# %% [markdown]
+# - `x.T` swapped two strides and moved nothing. The 99 written through it stands in `x`.
+# - Reading `x.T` row by row hops through the storage: it is not **contiguous**.
+# - `expand` has a stride of 0. A hundred rows of 1200 bytes live in 24.
+# - One column keeps the whole storage alive. A slice of a huge tensor holds the huge tensor in
+#   memory until you `clone()` the slice.
+#
+# Transposing changes the order of reading. Reshaping keeps that order and cuts the row anew. Both
+# can turn a `(7, 5)` picture into a `(5, 7)` one. Here is the letter F.
+
+# %% alt="Three small black and white pictures. Left: the letter F, 7 rows by 5 columns. Middle: the transpose, an F mirrored about the diagonal. Right: the reshape, a jumble of blocks in which no letter can be seen."
+letter = torch.zeros(7, 5)
+letter[0, :], letter[3, :4], letter[:, 0] = 1, 1, 1
+
+fig, axes = plots.figure(6, 2.4)
+axes.remove()
+pictures = {
+    "letter": letter,
+    "letter.T": letter.T,
+    "letter.reshape(5, 7)": letter.reshape(5, 7),
+}
+for panel, (name, picture) in zip(fig.subplots(1, 3), pictures.items(), strict=True):
+    panel.imshow(picture, cmap="gray_r")
+    panel.set(title=name, xticks=[], yticks=[])
+plots.close(fig)
+
+# %% [markdown]
+# The picture shows that the transpose is still an F, mirrored, while the reshape of the same size
+# is rubble. A right shape is no proof of right values.
+#
+# `reshape` has a strict sister, `view`. They are often called the same. `view` never copies: where
+# strides cannot express the new shape, it raises. `reshape` gives a view if it can, and otherwise
+# copies without telling you. `contiguous()` makes the copy by name.
+
+# %%
+x = torch.arange(6).reshape(2, 3)
+print(observe.error(x.T.view, 6)["message"])
+flat = x.reshape(6)  # reading order is memory order: a view
+turned = x.T.reshape(6)  # it is not: a copy
+x[0, 0] = 99
+print(flat)
+print(turned)
+
+# %% [markdown]
+# ### Predict 1.2 · Eight by eight, or not
+# ★★☆☆☆ · 3 min · conceptual · 1 point
+#
+# A network was written for images whose inner maps are 64 channels of 8 × 8. It flattens them so:
+#
+# ```python
+# maps.view(-1, 64 * 8 * 8)
+# ```
+#
+# (−1 means: work this one out.) Today it gets a batch of **two** larger images, with maps of shape
+# `(2, 64, 16, 16)`. How many rows come out?
+#
+# - **a** none: `view` raises an error
+# - **b** 2
+# - **c** 4
+# - **d** 8
+
+# %% nbgrader={"grade_id": "predict-1-2"}
+# Write your choice: predict_1_2 = "a", "b", "c" or "d"
+### BEGIN SOLUTION
+predict_1_2 = "d"
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "predict-1-2-check", "points": 0}
+# Arrange
+# Act
+choice_2 = predict_1_2
+# Assert
+check.one_of(choice_2, ("a", "b", "c", "d"), "your choice")
+
+# %%
+maps = torch.zeros(2, 64, 16, 16)
+print(tuple(maps.view(-1, 64 * 8 * 8).shape), "view(-1, …) cut each image into four samples")
+print(tuple(maps.flatten(1).shape), "flatten(1) keeps the batch, whatever the size\n")
+
+one = torch.zeros(1, 3, 1, 5)
+print(tuple(one.squeeze(2).shape), "squeeze(2): that size-1 dimension goes")
+print(tuple(one.squeeze().shape), "squeeze(): all of them go, the batch of one too!")
+print(tuple(one.unsqueeze(-1).shape), "unsqueeze(-1): a new last dimension")
+print(tuple(one.permute(0, 2, 3, 1).shape), "permute: any new order, here channels last")
+print(tuple(one.transpose(1, -1).shape), "transpose(1, -1): swap two; -1 is the last")
+print(tuple(one.mT.shape), "mT: swap the last two (.T is for matrices only)")
+
+# %% [markdown]
+# ### Exercise 1.2 · Views and what they hold
+# ★★★☆☆ · 15 min · conceptual · 8 points
+#
+# Three short functions; each docstring says what to return. Nothing may be copied unless it must.
+#
+# With `x = torch.arange(24)` and the shape `(2, 3, 4)`, `shape_tour` gives tensors of shapes
+# `(2, 3, 4)`, `(2, 4, 3)`, `(24,)` and `(1, 24)`; the third starts 0, 4, 8, 1. A float32 row of
+# 3 expanded to `(100, 3)` has the footprint `{"values": 1200, "storage": 12}`.
+#
+# <details><summary>Hint 1</summary>
+#
+# Transposing changes the order of reading, reshaping keeps it. All sizes can be read off the
+# argument. What the values need is count times bytes each; what is held, the storage knows.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `transpose(1, 2)`, `flatten()`, `unsqueeze(0)`; `t.reshape(a * b, c)` with `a, b, c = t.shape`;
+# `t.nbytes` and `t.untyped_storage().nbytes()`.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-1-2"}
+def shape_tour(x: torch.Tensor, shape: tuple[int, int, int]) -> tuple[torch.Tensor, ...]:
+    """Four tensors from x of shape (n,), where shape = (a, b, c) and n = a·b·c:
+
+    x in that shape; the same with its last two dimensions swapped (a, c, b); that one
+    flattened (n,); and x itself with a new first dimension (1, n), sharing its memory.
+    """
+    ### BEGIN SOLUTION
+    grid = x.reshape(shape)
+    swapped = grid.transpose(1, 2)
+    return grid, swapped, swapped.flatten(), x.unsqueeze(0)
+    ### END SOLUTION
+
+
+def reshape_chain(t: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """t (a, b, c), contiguous or not, as (a·b, c), then (1, a·b·c), then (a, b, c) again.
+
+    The reading order stays that of t. Where t is contiguous all three share its memory.
+    """
+    ### BEGIN SOLUTION
+    a, b, c = t.shape
+    tall = t.reshape(a * b, c)
+    row = tall.reshape(1, -1)
+    return tall, row, row.reshape(a, b, c)
+    ### END SOLUTION
+
+
+def footprint(t: torch.Tensor) -> dict[str, int]:
+    """Bytes of t: "values" if all its elements were written out, "storage" really held."""
+    ### BEGIN SOLUTION
+    return {"values": t.nbytes, "storage": t.untyped_storage().nbytes()}
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-1-2-check", "points": 1}
+# Arrange
+line_2 = torch.arange(24)
+swapped_2 = torch.tensor(
+    [
+        [[0, 4, 8], [1, 5, 9], [2, 6, 10], [3, 7, 11]],
+        [[12, 16, 20], [13, 17, 21], [14, 18, 22], [15, 19, 23]],
+    ]
+)
+order_2 = [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11, 12, 16, 20, 13, 17, 21, 14, 18, 22, 15, 19, 23]
+counted_2 = torch.arange(24)
+# Act
+tour_2 = shape_tour(line_2, (2, 3, 4))
+grid_2, turned_2, flat_2, row_2 = tour_2
+# Assert
+check.equal(grid_2, counted_2.reshape(2, 3, 4), "the grid")
+check.equal(
+    turned_2,
+    swapped_2,
+    "the last two dimensions swapped",
+    ideas={
+        "reshape keeps the reading order; to swap dimensions, transpose": counted_2.reshape(2, 4, 3)
+    },
+    hint="Only the last two dimensions change places.",
+)
+check.equal(
+    flat_2,
+    torch.tensor(order_2),
+    "the flattened tensor",
+    ideas={"flatten the swapped tensor, not the first one": counted_2},
+)
+check.equal(
+    row_2,
+    counted_2.reshape(1, 24),
+    "x with a new first dimension",
+    ideas={"the new dimension comes first, not last": counted_2.reshape(24, 1)},
+    hint="It is x itself, in its own order.",
+)
+
+# %% nbgrader={"grade_id": "ex-1-2-check-2", "points": 1}
+# Arrange
+cube_2 = torch.arange(24).reshape(2, 3, 4)
+upright_2 = torch.arange(24).reshape(2, 3, 4)
+# Act
+chain_2 = reshape_chain(cube_2)
+tall_2, long_2, again_2 = chain_2
+# Assert
+check.equal(
+    tall_2,
+    upright_2.reshape(6, 4),
+    "the chain's first tensor (6, 4)",
+    ideas={
+        "the shape is right but the order is not: no transpose is asked for": upright_2.transpose(
+            0, 1
+        ).reshape(6, 4),
+    },
+)
+check.equal(long_2, upright_2.reshape(1, 24), "the chain's second tensor (1, 24)")
+check.equal(again_2, upright_2, "the chain's last tensor (2, 3, 4)")
+
+# %% nbgrader={"grade_id": "ex-1-2-check-3", "points": 1}
+# Arrange
+# Act
+plain_2 = footprint(torch.zeros(10, 3))
+wide_2 = footprint(torch.zeros(1, 3).expand(100, 3))
+# Assert
+check.equal(
+    plain_2,
+    {"values": 120, "storage": 120},
+    "the footprint of ten rows of three float32",
+    ideas={
+        "numel counts elements; a float32 takes 4 bytes": {"values": 30, "storage": 30},
+        "values are counted in elements; multiply by the bytes of each": {
+            "values": 30,
+            "storage": 120,
+        },
+    },
+)
+check.equal(
+    wide_2,
+    {"values": 1200, "storage": 12},
+    "the footprint of a row of three, expanded to a hundred",
+    ideas={
+        "expand copies nothing, so it holds only its one row": {"values": 1200, "storage": 1200}
+    },
+)
+
+# %% [markdown]
+# You wrote through a view, forced a copy and measured both. This is daily bread: `expand` saves
+# memory in attention masks, and one small slice kept in a list can hold a whole batch in memory for
+# a whole epoch.
+
+# %% [markdown]
+# ## Dimensions that disappear
+#
+# Arithmetic (`+ - * / **`, `exp`, `log`, `sqrt`) works number by number. A trailing underscore works
+# in place, and so does `+=`, for every name of that tensor.
+#
+# A **reduction** (sum, mean, max) makes numbers fewer. "Sum along the rows" can be read both ways, so
+# use one sentence only: *the dimension that you name disappears*. For `(2, 3)`, `sum(dim=0)` leaves
+# `(3,)`, the column sums.
+#
+# You may hear that for sequences the last dimension is the one to reduce. In `(N, L, D)` the last one
+# holds the features; the average over time is `dim=1`. Name what a dimension means, and the number
+# follows.
+
+# %%
+x = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 9.0]])
+print(x.sum(dim=0), x.sum(dim=1), x.sum())
+print(x.mean(dim=1, keepdim=True).tolist(), "keepdim leaves a 1 where the dimension was")
+print(x.max(dim=1).values, x.max(dim=1).indices, x.argmax(dim=1))
+print(x[0].std(), x[0].std(correction=0), "std divides by n - 1 unless told otherwise")
+sequences = torch.zeros(8, 20, 5)  # N, L, D
+print(tuple(sequences.mean(dim=1).shape), "mean over time")
+print(tuple(sequences.mean(dim=-1).shape), "mean over features")
+print(observe.error(vector.mean)["message"])
+alias = x
+alias += 100  # no new tensor: x is the same memory
+print(x[0])
+
+# %% [markdown]
+# ## Broadcasting
+#
+# Two shapes meet in one operation. Write them under each other, **aligned at the right**. In each
+# column the sizes must be equal, or one of them 1, or missing. A 1 is stretched as by `expand`,
+# without a copy.
+#
+# ```
+# images   (16, 3, 32, 32)          scores (4, 1)
+# shift        (3,  1,  1)          bonus     (6)
+# result   (16, 3, 32, 32)          result (4, 6)
+# ```
+#
+# So a row added to a matrix reaches all its rows, a column all its columns, and one matrix a whole
+# batch. Two vectors of different length do not fit, until you say which one stands upright:
+# `a.unsqueeze(1)` or `a[:, None]`.
+
+# %% alt="A grid of 4 rows and 6 columns with a number in each cell. Each cell is the sum of its row's number 0, 10, 20, 30 and its column's number 0 to 5, from 0 at the top left to 35 at the bottom right."
+for a, b in [((3, 4), ()), ((3, 4), (4,)), ((3, 4), (3, 1)), ((10, 3, 4), (3, 4))]:
+    print(a, "with", b, "gives", tuple(torch.broadcast_shapes(a, b)))
+print(observe.error(torch.add, torch.ones(3), torch.ones(4))["message"])
+
+tens, units = torch.arange(0, 40, 10), torch.arange(6)
+plots.heat(
+    tens[:, None] + units,
+    annotate=True,
+    title="tens[:, None] + units",
+    xlabel="units, shape (6,)",
+    ylabel="tens, shape (4, 1)",
+)
+
+# %% [markdown]
+# The picture shows every sum of a row's ten and a column's unit: a table from two vectors, without a
+# loop.
+#
+# Now the trap. Take a square table, five pupils by five tests, and subtract from each pupil the mean
+# of their own marks. Afterwards each row should have mean 0.
+
+# %%
+marks = torch.randint(0, 10, (5, 5), generator=seeded(3)).float()
+careless = marks - marks.mean(dim=1)  # (5, 5) with (5,): aligned at the right!
+careful = marks - marks.mean(dim=1, keepdim=True)  # (5, 5) with (5, 1)
+print("row means, careless:", careless.mean(dim=1))
+print("row means, careful: ", careful.mean(dim=1).round(decimals=3).abs())
+
+# %% [markdown]
+# ### Predict 1.3 · A perfect prediction
+# ★★☆☆☆ · 3 min · conceptual · 1 point
+#
+# The careless version gave every pupil somebody else's mean, and no error, because the table
+# happened to be square. The same slip is the most common silent bug in regression.
+#
+# A model returns `prediction` of shape `(5, 1)`. The data set holds `target` of shape `(5,)`. What is
+# the shape of `prediction - target`?
+#
+# - **a** `(5, 5)`
+# - **b** `(5,)`
+# - **c** `(5, 1)`
+# - **d** none: an error is raised
+
+# %% nbgrader={"grade_id": "predict-1-3"}
+# Write your choice: predict_1_3 = "a", "b", "c" or "d"
+### BEGIN SOLUTION
+predict_1_3 = "a"
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "predict-1-3-check", "points": 0}
+# Arrange
+# Act
+choice_3 = predict_1_3
+# Assert
+check.one_of(choice_3, ("a", "b", "c", "d"), "your choice")
+
+# %%
+target = torch.tensor([0.0, 1.0, 2.0, 3.0, 4.0])
+prediction = target.unsqueeze(1)  # perfect, as a column
+error = prediction - target
+print(tuple(error.shape), "loss", (error**2).mean())
+print("after squeeze(1): loss", ((prediction.squeeze(1) - target) ** 2).mean())
+
+# %% [markdown]
+# ### Exercise 1.3 · Align from the right
+# ★★★☆☆ · 12 min · implementation · 6 points
+#
+# Write `add_outer`, `outer` and `center_channels`. No loops: broadcasting does the repeating, and on
+# a GPU a Python loop would launch thousands of tiny jobs. Leave the arguments as they are.
+#
+# For example, `add_outer` of `[1, 2]` and `[10, 20, 30]` is `[[11, 21, 31], [12, 22, 32]]`, and
+# `outer` of them is `[[10, 20, 30], [20, 40, 60]]`.
+#
+# <details><summary>Hint 1</summary>
+#
+# Write both shapes under each other, aligned at the right. Where must a 1 go?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `a[:, None]` has shape `(n, 1)`; `mean[:, None, None]` has shape `(C, 1, 1)`.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-1-3"}
+def add_outer(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """(n,), (m,) -> (n, m): entry [i, j] is a[i] + b[j]."""
+    ### BEGIN SOLUTION
+    return a[:, None] + b
+    ### END SOLUTION
+
+
+def outer(u: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    """(n,), (m,) -> (n, m): entry [i, j] is u[i] · v[j]."""
+    ### BEGIN SOLUTION
+    return u[:, None] * v
+    ### END SOLUTION
+
+
+def center_channels(images: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
+    """images (N, C, H, W), mean (C,): channel c of every image, less mean[c]. A new tensor."""
+    ### BEGIN SOLUTION
+    return images - mean[:, None, None]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-1-3-check", "points": 1}
+# Arrange
+two_3, three_3 = torch.tensor([1.0, 2.0]), torch.tensor([10.0, 20.0, 30.0])
+sums_3 = torch.tensor([[11.0, 21.0, 31.0], [12.0, 22.0, 32.0]])
+products_3 = torch.tensor([[10.0, 20.0, 30.0], [20.0, 40.0, 60.0]])
+# Act
+added_3, multiplied_3 = add_outer(two_3, three_3), outer(two_3, three_3)
+# Assert
+check.close(
+    added_3,
+    sums_3,
+    "the outer sum",
+    ideas={"transposed: the first vector runs down, the second across": sums_3.T},
+    hint="The first vector must stand upright, with shape (n, 1).",
+)
+check.close(
+    multiplied_3,
+    products_3,
+    "the outer product",
+    ideas={"transposed: the first vector runs down, the second across": products_3.T},
+    hint="As the sum, with a product.",
+)
+
+# %% nbgrader={"grade_id": "ex-1-3-check-2", "points": 1}
+# Arrange
+image_3 = torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]], [[5.0, 6.0]]]])
+means_3 = torch.tensor([1.0, 3.0, 4.0])
+centred_3 = torch.tensor([[[[0.0, 1.0]], [[0.0, 1.0]], [[1.0, 2.0]]]])
+overall_3 = torch.tensor([[[[-2.5, -1.5]], [[-0.5, 0.5]], [[1.5, 2.5]]]])
+# Act
+less_3 = center_channels(image_3, means_3)
+# Assert
+check.close(
+    less_3,
+    centred_3,
+    "an image of 3 channels, 1 row and 2 columns, less its means",
+    ideas={"one mean for all channels; the argument holds one for each": overall_3},
+    hint="Channel c loses mean[c], and nothing else happens to it.",
+)
+
+# %% [markdown]
+# A shape with a 1 in the right place replaced two nested loops. Subtracting channel means like this
+# stands at the door of almost every image model, and the outer sum is how attention adds a position
+# to every pair of words.
+
+# %% [markdown]
+# ## Selecting
+#
+# Between the brackets may stand
+#
+# - a number, which takes one and drops the dimension: `x[0]`, `x[:, -1]`;
+# - a slice: `x[:2]`, `x[::2]` (every second); `...` for all dimensions not named; `None` for a new
+#   one of size 1;
+# - a list or tensor of positions, in any order, with repeats: `x[[2, 0, 0]]`;
+# - a mask of booleans of the same shape: `x[x > 5]`, which comes out flat. A mask for the rows,
+#   `x[keep]`, keeps whole rows.
+#
+# All of them read the same way. Do they all give you a view?
+
+# %% [markdown]
+# ### Predict 1.4 · Which write arrives?
+# ★★☆☆☆ · 3 min · conceptual · 1 point
+#
+# ```python
+# x = torch.arange(12).reshape(3, 4)
+# first = x[0]
+# listed = x[[0]]
+# large = x[x > 5]
+# ```
+#
+# Now `-1` is written into all of `first`, or into all of `listed`, or into all of `large`. Which of
+# these writes can be seen in `x`?
+#
+# - **a** all three
+# - **b** only the one through `first`
+# - **c** those through `first` and `listed`
+# - **d** none
+
+# %% nbgrader={"grade_id": "predict-1-4"}
+# Write your choice: predict_1_4 = "a", "b", "c" or "d"
+### BEGIN SOLUTION
+predict_1_4 = "b"
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "predict-1-4-check", "points": 0}
+# Arrange
+# Act
+choice_4 = predict_1_4
+# Assert
+check.one_of(choice_4, ("a", "b", "c", "d"), "your choice")
+
+# %%
+choices = {
+    "x[0]": lambda x: x[0],
+    "x[::2, 1:]": lambda x: x[::2, 1:],
+    "x[0].clone()": lambda x: x[0].clone(),
+    "x[[0]]": lambda x: x[[0]],
+    "x[x > 5]": lambda x: x[x > 5],
+}
+for name, choose in choices.items():
+    x = torch.arange(12).reshape(3, 4)
+    part = choose(x)
+    part.fill_(-1)
+    print(f"{name:14}{tuple(part.shape)!s:8} the write arrives: {bool((x == -1).any())}")
+
+# %% [markdown]
+# Numbers and slices can be said in strides, so they are views. Lists and masks cannot: read like
+# this, they **copy**. But on the *left* of an `=` they write into `x` itself: `x[x > 5] = 0`. To
+# choose without writing, `torch.where(condition, a, b)` builds a new tensor.
+#
+# Often you want a different column in each row: the score that each sample gives its true class.
+# `gather(1, index)` picks along dimension 1 by an index of the result's shape; `scatter` writes the
+# same way. Its classic use is the one-hot code.
+
+# %% alt="A grid of 4 samples by 3 classes with the scores written in. The scores at the true classes, which gather picks, are in row 0 column 2, row 1 column 0, row 2 column 1 and row 3 column 2."
+x = torch.tensor([3.0, -1.0, 2.0, -4.0])
+print(torch.where(x < 0, 0.1 * x, x))
+x[x < 0] = 0
+print(x)
+scores = torch.tensor([[0.1, 0.2, 0.7], [0.5, 0.4, 0.1], [0.3, 0.6, 0.1], [0.2, 0.5, 0.3]])
+labels = torch.tensor([2, 0, 1, 2])
+print(scores.gather(1, labels[:, None]).squeeze(1))
+print(scores[torch.arange(4), labels], "the same, with two lists of positions")
+one_hot = torch.zeros(4, 3).scatter(1, labels[:, None], 1.0)
+plots.heat(scores * one_hot, annotate=True, title="scores · one_hot", xlabel="class", ylabel="sample")
+
+# %% [markdown]
+# The picture shows the four scores that `gather` picked; the one-hot code has wiped out the others.
+
+# %% [markdown]
+# ### Exercise 1.4 · Four selections
+# ★★★☆☆ · 12 min · implementation · 6 points
+#
+# Write the four functions below for any `x` of shape `(N, D)`. None may change `x`, and none needs
+# a loop.
+#
+# For `x = [[1, -2], [0, 5], [-3, 4]]`: `positive_rows` gives `[[1, -2]]`, `row_max` gives
+# `([1, 5, 4], [0, 1, 1])`, `even_rows` gives `[[1, -2], [-3, 4]]`, and `without_negatives` gives
+# `[[1, 0], [0, 5], [0, 4]]`.
+#
+# <details><summary>Hint 1</summary>
+#
+# A mask of shape `(N,)` keeps whole rows. A slice has a step. To replace by mask, work on a copy.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `x[x[:, 0] > 0]`; `x.max(dim=1)`; `x[::2]`; `y = x.clone()`, then `y[y < 0] = 0`.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-1-4"}
+def positive_rows(x: torch.Tensor) -> torch.Tensor:
+    """The rows whose first number is greater than 0, (k, D); (0, D) if there is none."""
+    ### BEGIN SOLUTION
+    return x[x[:, 0] > 0]
+    ### END SOLUTION
+
+
+def row_max(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The largest number of each row (N,), and its column (N,); of equal ones, any column."""
+    ### BEGIN SOLUTION
+    values, columns = x.max(dim=1)
+    return values, columns
+    ### END SOLUTION
+
+
+def even_rows(x: torch.Tensor) -> torch.Tensor:
+    """Rows 0, 2, 4, …"""
+    ### BEGIN SOLUTION
+    return x[::2]
+    ### END SOLUTION
+
+
+def without_negatives(x: torch.Tensor) -> torch.Tensor:
+    """x with 0 in place of every negative number; same shape and dtype."""
+    ### BEGIN SOLUTION
+    y = x.clone()
+    y[y < 0] = 0
+    return y
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-1-4-check", "points": 1}
+# Arrange
+table_4 = torch.tensor([[1.0, -2.0, 3.0], [-4.0, 5.0, 6.0], [7.0, 8.0, -9.0], [-1.0, -2.0, -3.0]])
+kept_4 = torch.tensor([[1.0, -2.0, 3.0], [7.0, 8.0, -9.0]])
+flat_4 = torch.tensor([1.0, 3.0, 5.0, 6.0, 7.0, 8.0])
+most_4, column_4 = torch.tensor([3.0, 6.0, 8.0, -1.0]), torch.tensor([2, 2, 1, 0])
+down_4 = torch.tensor([7.0, 8.0, 6.0])
+# Act
+rows_4 = positive_rows(table_4)
+values_4, columns_4 = row_max(table_4)
+# Assert
+check.close(
+    rows_4,
+    kept_4,
+    "the rows that start positive",
+    ideas={
+        "single numbers were picked; a mask of one entry a row keeps whole rows": flat_4,
+        "the rows that start negative": torch.tensor([[-4.0, 5.0, 6.0], [-1.0, -2.0, -3.0]]),
+    },
+    hint="Build the mask from the first column alone.",
+)
+check.close(
+    values_4,
+    most_4,
+    "the largest number of each row",
+    ideas={"the largest of each column: the dimension that you name disappears": down_4},
+)
+check.equal(columns_4, column_4, "its column")
+
+# %% nbgrader={"grade_id": "ex-1-4-check-2", "points": 1}
+# Arrange
+list_4 = torch.tensor([[1.0, -2.0], [0.0, 5.0], [-3.0, 4.0], [6.0, -7.0]])
+even_4 = torch.tensor([[1.0, -2.0], [-3.0, 4.0]])
+odd_4 = torch.tensor([[0.0, 5.0], [6.0, -7.0]])
+zeroed_4 = torch.tensor([[1.0, 0.0], [0.0, 5.0], [0.0, 4.0], [6.0, 0.0]])
+absolute_4 = torch.tensor([[1.0, 2.0], [0.0, 5.0], [3.0, 4.0], [6.0, 7.0]])
+whole_list_4 = torch.tensor([[3, -3], [-1, 2]])
+# Act
+second_4 = even_rows(list_4)
+cut_4 = without_negatives(list_4)
+whole_cut_4 = without_negatives(whole_list_4)
+# Assert
+check.close(
+    second_4,
+    even_4,
+    "rows 0, 2, 4, …",
+    ideas={"the odd rows: counting starts at 0": odd_4},
+    hint="A slice has a start, an end and a step.",
+)
+check.close(
+    cut_4,
+    zeroed_4,
+    "negatives replaced by 0",
+    ideas={"the sign was dropped; a negative number becomes 0": absolute_4},
+)
+check.equal(
+    whole_cut_4,
+    torch.tensor([[3, 0], [0, 2]]),
+    "negatives replaced by 0 in whole numbers",
+    hint="The dtype of x stays: a 0.0 in torch.where makes floats of integers.",
+)
+
+# %% [markdown]
+# Whole loops became one selection each. `without_negatives` has a name, by the way: it is the ReLU,
+# which you will meet in every network from chapter 6 on. And a maximum with its index is how a
+# classifier gives its answer.
+
+# %% [markdown]
+# ## All distances at once
+#
+# Which pictures look alike, which word is nearest: such questions need the distance of every pair.
+# For points on a line you know how: a column minus a row. For points in D dimensions there is one
+# more dimension, and it disappears in the end:
+#
+# ```
+# (N, 1, D)
+# (1, N, D)
+# (N, N, D)   differences → squares → sum over D → root → (N, N)
+# ```
+#
+# The middle step is big: 10 000 points with 64 features make 25.6 GB.
+
+# %% alt="A square grid of 30 by 30 distances. Three dark blocks of 10 by 10 lie along the diagonal, where distances are small; the rest is brighter. The diagonal itself is zero."
+line = torch.tensor([1.0, 4.0, 9.0])
+print((line[:, None] - line).abs())
+
+centres = torch.tensor([[0.0, 0.0], [6.0, 0.0], [3.0, 8.0]])
+cloud = centres.repeat_interleave(10, dim=0) + torch.randn(30, 2, generator=seeded(5))
+exact = "donot_use_mm_for_euclid_dist"
+plots.heat(
+    torch.cdist(cloud, cloud, compute_mode=exact),
+    title="distance of point i from point j",
+    xlabel="point j",
+    ylabel="point i",
+)
+
+# %% [markdown]
+# The picture shows three dark blocks: the cloud has three groups of ten points, near each other and
+# far from the rest.
+#
+# **Two surprises.** The library's `torch.cdist` saves memory with a matrix product:
+# $\lVert a-b\rVert^2 = \lVert a\rVert^2 + \lVert b\rVert^2 - 2\,a\cdot b$. Far from the origin that
+# subtracts two huge, nearly equal numbers, and the few digits of `float32` are gone.
+#
+# And the root is dangerous at 0, where its slope is infinite. The chain rule multiplies that by the
+# 0 of the square, and infinite times 0 is NaN. Every point has distance 0 to itself, so one diagonal
+# poisons all gradients.
+
+# %%
+far = 100 + torch.randn(100, 2, generator=seeded(0))
+print("a point from itself:", torch.cdist(far, far).diagonal().max())
+print("without the product:", torch.cdist(far, far, compute_mode=exact).diagonal().max())
+
+steps = torch.tensor([0.0, 3.0], requires_grad=True)
+(steps**2).sqrt().sum().backward()  # the slope of the sum in `steps`; chapter 2 explains
+print("gradient through square and root:", steps.grad)
+steps.grad = None
+torch.linalg.vector_norm(steps[:, None], dim=-1).sum().backward()
+print("gradient through the norm:       ", steps.grad)
+
+# %% [markdown]
+# ### Exercise 1.5 · Pairwise distances
+# ★★★★☆ · 18 min · problem solving · 8 points
+#
+# Write `pairwise_distances(x)` and `nearest(x)` for points `x` of shape `(N, D)`, near the origin or
+# far from it. No loop, no `torch.cdist`: you saw both what it hides and what it can cost. The diagonal
+# is exactly 0, and a gradient stays finite (so no bare root of a 0).
+#
+# For `[[0, 0], [3, 4], [3, 5]]` the distances are `[[0, 5, 5.83], [5, 0, 1], [5.83, 1, 0]]`, the
+# nearest others `[1, 2, 1]`.
+#
+# <details><summary>Hint 1</summary>
+#
+# Differences of shape `(N, N, D)`, then let D disappear. A norm copes with 0 by itself. For
+# `nearest`, make it impossible to choose oneself.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `(x[:, None] - x[None]).norm(dim=-1)`. Then `fill_diagonal_(torch.inf)` and `argmin(dim=1)`.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-1-5"}
+def pairwise_distances(x: torch.Tensor) -> torch.Tensor:
+    """x (N, D), float -> (N, N): Euclidean distance of point i from point j, dtype of x."""
+    ### BEGIN SOLUTION
+    return (x[:, None] - x[None]).norm(dim=-1)
+    ### END SOLUTION
+
+
+def nearest(x: torch.Tensor) -> torch.Tensor:
+    """x (N, D), N >= 2 -> (N,) int64: index of the nearest *other* point; of equals, any."""
+    ### BEGIN SOLUTION
+    distances = pairwise_distances(x)
+    return distances.fill_diagonal_(torch.inf).argmin(dim=1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-1-5-check", "points": 2}
+# Arrange
+corner_5 = torch.tensor([[0.0, 0.0], [3.0, 4.0], [3.0, 5.0], [-5.0, 12.0]])
+root_5 = 34**0.5
+side_5, last_5 = 128**0.5, 113**0.5
+true_5 = torch.tensor(
+    [
+        [0.0, 5.0, root_5, 13.0],
+        [5.0, 0.0, 1.0, side_5],
+        [root_5, 1.0, 0.0, last_5],
+        [13.0, side_5, last_5, 0.0],
+    ]
+)
+blocks_5 = torch.tensor(
+    [[0.0, 7.0, 8.0, 17.0], [7.0, 0.0, 1.0, 16.0], [8.0, 1.0, 0.0, 15.0], [17.0, 16.0, 15.0, 0.0]]
+)
+# Act
+distances_5 = pairwise_distances(corner_5)
+text_5 = observe.source(pairwise_distances)
+# Assert
+check.close(
+    distances_5,
+    true_5,
+    "the distances of four points",
+    ideas={
+        "these are squared distances: the root is missing": true_5**2,
+        "absolute differences were added; Euclid squares, adds and takes the root": blocks_5,
+    },
+    hint="Differences of shape (N, N, D), squares, sum over D, root.",
+)
+check.avoids(
+    text_5, "the answer's text", calls=("cdist", "pdist", "pairwise_distance"), loops=True
+)
+
+# %% nbgrader={"grade_id": "ex-1-5-check-2", "points": 1}
+# Arrange
+points_5 = torch.tensor([[0.0, 0.0], [3.0, 4.0], [3.0, 5.0], [-5.0, 12.0]])
+# Act
+nearest_5 = nearest(points_5)
+# Assert
+check.equal(
+    nearest_5,
+    torch.tensor([1, 2, 1, 2]),
+    "the nearest other points",
+    ideas={
+        "every point found itself: the diagonal must not win": torch.tensor([0, 1, 2, 3]),
+        "these are the farthest points: argmin, not argmax": torch.tensor([3, 3, 3, 0]),
+    },
+    hint="One index for each point, int64.",
+)
+
+# %% [markdown]
+# Three broadcast dimensions became all the distances, and you kept the gradient alive at 0. Nearest
+# neighbours run search engines and recommenders, and the trick for a safe root stands in loss
+# functions everywhere.
+
+# %% [markdown]
+# ## Where a tensor lives
+#
+# Choose the device once, then make tensors there (`device=device`) or send them (`x.to(device)`).
+# Tensors on different devices never meet in one operation. On a GPU that error begins "Expected all
+# tensors to be on the same device".
+#
+# `torch.accelerator` knows this machine's accelerator, whatever its make. Much older code asks
+# `torch.cuda.is_available()` and calls `.cuda()`: legacy, blind to other makes, and a crash where
+# there is none.
+#
+# The device `"meta"` exists everywhere: it keeps shapes and no numbers. It is a good second device to
+# practise with.
+
+# %%
+device = gradus.device()  # "cuda", "mps", … or "cpu", whatever this machine has
+x = torch.ones(2, 3, device=device)  # made there: no journey
+print("already there, so no copy:", x.to(device) is x)
+print("back in the computer's memory:", x.cpu().device)
+ghost = torch.empty(10**6, 10**6, device="meta")
+print("four terabytes, multiplied:", tuple((ghost @ ghost).shape), ghost.device)
+print(observe.error(torch.add, torch.ones(2), torch.ones(2, device="meta"))["message"])
+
+# %% [markdown]
+# **A clock read too early.** A GPU works through a queue. Calling an operation only hands over the
+# job; Python runs on at once. So a naive stopwatch measures the handing over. Waiting for the queue
+# is called *synchronising*: `torch.accelerator.synchronize()`, or `gradus.synchronise(device)`, which
+# on a CPU has nothing to wait for. The first run is no guide either, since it loads and chooses the
+# machine code.
+#
+# You need no GPU to practise. The pretend one below counts seconds of its own: handing over takes 1,
+# the first job 20, later ones 4. The pretend machine answers like `torch.accelerator`.
+
+
+# %% tags=["setup"]
+class PretendGPU:
+    """Jobs wait in a queue, as on a GPU. Its clock only counts, so nobody has to wait."""
+
+    def __init__(self, durations):
+        self.durations, self.runs, self.now, self.busy_until = list(durations), 0, 0, 0
+
+    def launch(self):
+        self.now += 1
+        work = self.durations[min(self.runs, len(self.durations) - 1)]
+        self.busy_until = max(self.now, self.busy_until) + work
+        self.runs += 1
+        return torch.tensor(self.runs)
+
+    def synchronise(self):
+        self.now = max(self.now, self.busy_until)
+
+    def clock(self):
+        return self.now
+
+
+class PretendMachine:
+    """Answers like torch.accelerator: built for `kind` ("cuda", None), with a card or without."""
+
+    def __init__(self, kind, card):
+        self.kind, self.card = kind, card
+
+    def is_available(self):
+        return self.card
+
+    def current_accelerator(self, check_available=False):
+        missing = self.kind is None or (check_available and not self.card)
+        return None if missing else torch.device(self.kind)
+
+
+# %% alt="A time line with two rows. In the row 'Python' three short bars of 1 second hand over jobs. In the row 'GPU' the first job runs for 20 seconds, and the two others for 4 seconds each follow. Dotted lines mark a clock read before the second job is handed over and right after it, 1 second apart, long before that job runs."
+gpu = PretendGPU([20, 4, 4])
+fig, axes = plots.figure(7, 2.2)
+for job in ("first", "2", "3"):
+    begin = gpu.clock()
+    start_of_work = max(begin + 1, gpu.busy_until)
+    gpu.launch()
+    axes.barh("Python", 1, left=begin, color=plots.PALETTE[0], edgecolor="white")
+    axes.barh("GPU", gpu.busy_until - start_of_work, left=start_of_work, color=plots.PALETTE[1])
+    axes.text((start_of_work + gpu.busy_until) / 2, "GPU", job, ha="center", va="center")
+    if job == "2":
+        axes.axvline(begin, linestyle=":", color="black")
+        axes.axvline(gpu.clock(), linestyle=":", color="black")
+        print("a naive clock around job 2 says", gpu.clock() - begin)
+axes.set(xlabel="pretend seconds")
+plots.close(fig)
+
+# %% [markdown]
+# The picture shows that Python has handed over all three jobs by second 3, while the GPU is busy
+# until second 29. The clock around job 2 (dotted) saw nothing of the job.
+#
+# So an honest stopwatch goes: run once and forget it (the warm-up) · wait until the queue is empty ·
+# read the clock · run · wait again · read the clock. Do it several times and take the median, since
+# one measurement may meet a hiccup.
+
+# %% [markdown]
+# ### Exercise 1.6 · Any device, honest time
+# ★★★☆☆ · 18 min · production · 7 points
+#
+# Write `pick_device`, `add_ramp` and `timed`. The outside world (machine, queue, clock) comes in as
+# an argument, so that your code can be tested for a GPU that nobody here owns.
+#
+# For example, with `gpu = PretendGPU([20, 4])`,
+# `timed(gpu.launch, gpu.synchronise, gpu.clock, 1)` gives `(tensor(2), 5)`: one warm-up, then 1 for
+# handing over and 4 for the job. `add_ramp` of `[[1, 1, 1]]` is `[[1, 2, 3]]`.
+#
+# <details><summary>Hint 1</summary>
+#
+# PyTorch may be built for a card that is not plugged in: ask whether one is available. A tensor
+# that you make starts on the CPU unless you say `device=`. In `timed`, wait before *both* readings.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `machine.current_accelerator(check_available=True)` is None or a device with a `.type`;
+# `torch.arange(n, device=x.device, dtype=x.dtype)`; `statistics.median`, or sort and take the middle.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-1-6"}
+def pick_device(machine=torch.accelerator) -> str:
+    """The type of the accelerator that can be used now ("cuda", "mps", …), else "cpu"."""
+    ### BEGIN SOLUTION
+    found = machine.current_accelerator(check_available=True)
+    return found.type if found is not None else "cpu"
+    ### END SOLUTION
+
+
+def add_ramp(x: torch.Tensor) -> torch.Tensor:
+    """x plus 0, 1, 2, … along its last dimension; shape, dtype and device are those of x."""
+    ### BEGIN SOLUTION
+    return x + torch.arange(x.shape[-1], device=x.device, dtype=x.dtype)
+    ### END SOLUTION
+
+
+def timed(fn, sync, clock, repeats: int = 5):
+    """(result, seconds): run fn() once to warm up, then measure it `repeats` times (an odd number).
+
+    sync() waits until the device is idle, clock() gives seconds. result is that of the last
+    run, seconds the median of the measured runs, each measured by itself.
+    """
+    ### BEGIN SOLUTION
+    fn()
+    measured = []
+    for _ in range(repeats):
+        sync()
+        start = clock()
+        result = fn()
+        sync()
+        measured.append(clock() - start)
+    return result, sorted(measured)[repeats // 2]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-1-6-check", "points": 1}
+# Arrange
+# Act
+bare_6 = pick_device(PretendMachine(None, card=False))
+green_6 = pick_device(PretendMachine("cuda", card=True))
+# Assert
+check.equal(bare_6, "cpu", "the device of a machine without a GPU", hint="A text is asked for.")
+check.equal(green_6, "cuda", "the device of a machine with a CUDA card", hint="Return its type.")
+
+# %% nbgrader={"grade_id": "ex-1-6-check-2", "points": 1}
+# Arrange
+ones_6 = torch.ones(2, 3)
+# Act
+ramp_6 = add_ramp(ones_6)
+# Assert
+check.close(
+    ramp_6,
+    torch.tensor([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]),
+    "ones plus the ramp",
+    ideas={
+        "the ramp starts at 1; it should start at 0": torch.tensor([[2.0, 3.0, 4.0]] * 2),
+        "the ramp runs down; the last dimension runs across": torch.tensor([[1.0] * 3, [2.0] * 3]),
+    },
+    dtype=True,
+)
+
+# %% nbgrader={"grade_id": "ex-1-6-check-3", "points": 1}
+# Arrange
+# Act
+gpu_6 = PretendGPU([20, 4])
+pair_6 = timed(gpu_6.launch, gpu_6.synchronise, gpu_6.clock, 1)
+seconds_6 = pair_6[1]
+# Assert
+check.close(
+    seconds_6,
+    5,
+    "the measured seconds of one run",
+    ideas={
+        "only the handing over was measured: wait before the clock is read the second time": 1,
+        "the warm-up is still in the queue when the clock starts: wait before the first reading": 24,
+        "the first, slow run was measured: run once before you measure": 21,
+        "warm-up and run were measured together": 26,
+    },
+    hint="Use the clock that you were given; in order: warm up, wait, read, run, wait, read.",
+)
+
+# %% [markdown]
+# You tested code for machines that you do not have, by handing it pretend ones. On a real one you
+# would call `timed(lambda: a @ a, lambda: gradus.synchronise(device), time.perf_counter)`. Most
+# "amazing" speed-ups that people report by mistake are a missing wait.
+
+# %% [markdown]
+# ## The matrix product
+#
+# Almost all the work of a network is this sum: $c_{ij} = \sum_k a_{ik}\, b_{kj}$. The inner sizes
+# must agree, and k disappears. Four spellings:
+#
+# - `a * b` is **not** one of them. It multiplies number by number.
+# - `torch.mm` takes two matrices, `torch.bmm` two batches of matrices.
+# - `a @ b`, the same as `torch.matmul`, takes both, and broadcasts over the batch.
+# - `torch.einsum("ik,kj->ij", a, b)` names every dimension. A letter that is missing on the right is
+#   summed. Clear, when there are four of them.
+
+# %%
+a, b = torch.tensor([[1, 2], [3, 4]]), torch.tensor([[5, 6], [7, 8]])
+print("a * b", (a * b).tolist(), "  a @ b", (a @ b).tolist())
+print("einsum agrees:", torch.equal(torch.einsum("ik,kj->ij", a, b), a @ b))
+print("row sums", torch.einsum("ij->i", a), "  outer", torch.einsum("i,j->ij", a[0], b[0]).tolist())
+several = torch.ones(10, 3, 4)
+print(tuple((several @ torch.ones(4, 5)).shape), tuple(torch.bmm(several, several.mT).shape))
+print(observe.error(torch.mm, several, torch.ones(4, 5))["message"])
+print(observe.error(torch.matmul, torch.ones(2, 3), torch.ones(2, 3))["message"])
+
+# %% alt="Three grids of 4 by 6. The first two are outer products, each a pattern of one column times one row; the third is their sum and equals the matrix product."
+left = torch.tensor([[1.0, 0.0], [2.0, 1.0], [3.0, 0.0], [1.0, 3.0]])
+right = torch.tensor([[0.0, 1.0, 2.0, 1.0, 0.0, 1.0], [3.0, 0.0, 0.0, 1.0, 2.0, 0.0]])
+terms = [left[:, k, None] * right[k] for k in range(2)]
+print("the sum of both is the product:", torch.equal(terms[0] + terms[1], left @ right))
+
+fig, axes = plots.figure(7.5, 2.2)
+axes.remove()
+names = ("column 0 · row 0", "column 1 · row 1", "left @ right")
+for panel, name, term in zip(fig.subplots(1, 3), names, [*terms, left @ right], strict=True):
+    panel.imshow(term, cmap="cividis", vmin=0, vmax=9)
+    for i, j in np.ndindex(4, 6):
+        panel.text(j, i, int(term[i, j]), ha="center", va="center", color="white")
+    panel.set(title=name, xticks=[], yticks=[])
+plots.close(fig)
+
+# %% [markdown]
+# The picture shows a matrix product as a sum of outer products, one for each k: column k of the left
+# matrix times row k of the right one.
+#
+# That is also the way to write it by broadcasting: make all products $a_{ik}\, b_{kj}$ as one
+# `(n, k, m)` tensor, and let k disappear. It is short, and it costs k times the memory of the result.
+# A trap waits inside: when the inner size is 1, broadcasting stretches what should have been an error.
+
+# %% [markdown]
+# ### Exercise 1.7 · The matrix product, twice
+# ★★★☆☆ · 12 min · implementation · 6 points
+#
+# Write the product of `a` `(n, k)` and `b` `(k, m)` twice: with loops, and by broadcasting. Do
+# without `@`, `mm`, `matmul`, `einsum`, `dot` and their kin: after tonight you may always use them.
+#
+# For `[[1, 2], [3, 4]]` and `[[5, 6], [7, 8]]` both give `[[19, 22], [43, 50]]`. For shapes `(2, 1)`
+# and `(3, 2)` both raise a ValueError that names the two shapes.
+#
+# <details><summary>Hint 1</summary>
+#
+# Loops: make the result first, in the dtype of `a`, then fill it. Broadcasting: which three
+# dimensions do all the products have, and which one disappears?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `out = torch.zeros(n, m, dtype=a.dtype)`, then `out[i, j] += a[i, p] * b[p, j]`;
+# `(a[:, :, None] * b[None]).sum(dim=1)`.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-1-7"}
+def matmul_loops(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """(n, k), (k, m) -> (n, m), by loops; dtype (float or int64) of a and b.
+
+    Raises ValueError with both shapes in its text when the inner sizes differ.
+    """
+    ### BEGIN SOLUTION
+    if a.shape[1] != b.shape[0]:
+        raise ValueError(f"inner sizes differ: {tuple(a.shape)} and {tuple(b.shape)}")
+    n, k, m = *a.shape, b.shape[1]
+    out = torch.zeros(n, m, dtype=a.dtype)
+    for i in range(n):
+        for j in range(m):
+            for p in range(k):
+                out[i, j] += a[i, p] * b[p, j]
+    return out
+    ### END SOLUTION
+
+
+def matmul_bcast(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """The same without a loop."""
+    ### BEGIN SOLUTION
+    if a.shape[1] != b.shape[0]:
+        raise ValueError(f"inner sizes differ: {tuple(a.shape)} and {tuple(b.shape)}")
+    return (a[:, :, None] * b[None]).sum(dim=1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-1-7-check", "points": 1}
+# Arrange
+a_7, b_7 = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[5.0, 6.0], [7.0, 8.0]])
+product_7 = torch.tensor([[19.0, 22.0], [43.0, 50.0]])
+other_way_7 = torch.tensor([[23.0, 34.0], [31.0, 46.0]])
+both_rows_7 = torch.tensor([[17.0, 23.0], [39.0, 53.0]])
+entrywise_7 = torch.tensor([[5.0, 12.0], [21.0, 32.0]])
+# Act
+looped_7 = matmul_loops(a_7, b_7)
+loops_text_7 = observe.source(matmul_loops)
+# Assert
+check.close(
+    looped_7,
+    product_7,
+    "the 2 by 2 product with loops",
+    ideas={
+        "this is b times a: the order matters": other_way_7,
+        "rows of a met rows of b; walk down a column of b": both_rows_7,
+        "number by number; each entry is a sum over k": entrywise_7,
+        "only the last product arrived: add up, do not overwrite": torch.tensor(
+            [[14.0, 16.0], [28.0, 32.0]]
+        ),
+        "transposed": product_7.T,
+    },
+)
+check.avoids(
+    loops_text_7,
+    "the answer's text",
+    calls=("@", "mm", "matmul", "bmm", "einsum", "dot", "mv", "inner", "tensordot", "linear"),
+)
+
+# %% nbgrader={"grade_id": "ex-1-7-check-2", "points": 1}
+# Arrange
+c_7 = torch.tensor([[1.0, 2.0, 0.0], [0.0, 1.0, 3.0]])
+d_7 = torch.tensor([[1.0, 4.0], [2.0, 0.0], [1.0, 1.0]])
+product_cd_7 = torch.tensor([[5.0, 4.0], [5.0, 3.0]])
+# Act
+broadcast_7 = matmul_bcast(c_7, d_7)
+# Assert
+check.close(
+    broadcast_7,
+    product_cd_7,
+    "the product of (2, 3) and (3, 2) by broadcasting",
+    ideas={"transposed": product_cd_7.T},
+    hint="All products have the shape (n, k, m); the middle dimension disappears.",
+)
+
+# %% [markdown]
+# The loops said what is meant; broadcasting said it without Python in the way. A library's product
+# does the same sums, ordered so that fast memory is used well. It is the operation that GPUs are
+# built for.
+
+# %% [markdown]
+# ## What to remember
+#
+# - A tensor is a storage plus a way of reading: shape and strides. Numbers and slices, `T`,
+#   `expand`: views. Lists and masks, `clone`: copies. `reshape`: a view if it can, `view`: or raise.
+# - Reshape keeps the reading order, transpose changes it. A right shape proves nothing.
+# - The dimension that you name disappears. `keepdim=True` leaves a 1 to broadcast with.
+# - Broadcasting aligns at the right. `(5, 1)` with `(5,)` is `(5, 5)`, without a warning.
+# - Integers wrap. `dtype=` where it is needed, no global switch.
+# - No bare root of something that can be 0. No difference of two huge numbers.
+# - One `device`, handed through; new tensors are made on it. Before reading a clock, wait.
+# - A seed of your own for every random source.
+
+# %% [markdown]
+# ## References
+#
+# - K. E. Iverson, *A Programming Language*, 1962: arrays as things one computes with.
+# - D. Goldberg, *What Every Computer Scientist Should Know About Floating-Point Arithmetic*, ACM
+#   Computing Surveys, 1991: why the distances far from the origin went wrong.
+# - S. van der Walt, S. C. Colbert, G. Varoquaux, *The NumPy Array: A Structure for Efficient
+#   Numerical Computation*, 2011: strides and views.
+# - C. R. Harris et al., *Array programming with NumPy*, Nature, 2020: broadcasting and its rules.
+# - A. Paszke et al., *PyTorch: An Imperative Style, High-Performance Deep Learning Library*, NeurIPS,
+#   2019: the queue between Python and the GPU.

@@ -1,0 +1,1283 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 2 · Automatic differentiation
+#
+# Training a network means asking one question millions of times: if I nudge this number, how does the loss move? PyTorch answers it for every number at once. After this chapter you can
+#
+# - read the graph that PyTorch records, and say which tensors will receive a gradient;
+# - add up, clear, cut and repeat gradients on purpose, and name the error when it happens by accident;
+# - take derivatives of any order, and products with Jacobians and Hessians that are never built;
+# - check a gradient numerically, and write your own backward pass.
+#
+# Reading: 60 minutes · exercises: 130 minutes · 57 points
+
+# %% tags=["setup"]
+import itertools
+import warnings
+
+import torch
+from torch.autograd import Function, gradcheck, gradgradcheck
+from torch.autograd.function import once_differentiable
+
+from gradus import check, observe, plots, seeded
+
+torch.set_printoptions(precision=3, sci_mode=False)
+
+
+def complaint(action, *args):
+    """The error that action(*args) raises, in one short line, or 'no error'."""
+    record = observe.error(action, *args)
+    return "no error" if record is None else f"{record['type']}: {record['message'][:75]} …"
+
+
+# %% [markdown]
+# ## A derivative by keeping notes
+#
+# You could derive a formula by hand, and make a slip in line four. You could nudge each parameter and run the model again: a million runs for a million parameters, and inexact. Or you could take notes.
+#
+# That is *reverse-mode automatic differentiation*. While your code computes, each operation writes down how to carry a derivative back through itself. `backward()` then walks the notes from the end to the start and multiplies, which is the chain rule. The result is exact up to rounding, and one walk serves all parameters.
+#
+# You switch the notes on with `requires_grad=True`.
+
+# %%
+x = torch.tensor(2.0, requires_grad=True)
+y = x**3 + 5 * x
+y.backward()
+print("autograd:", x.grad.item(), "  by hand, 3x² + 5:", 3 * 2.0**2 + 5)
+
+# %% [markdown]
+# ## What is written down
+#
+# The notes form the *computation graph*. A tensor that came out of a recorded operation points to its note with `.grad_fn`. A tensor without a note is a **leaf**.
+#
+# You may read that every operation builds the graph. Look for the row that disagrees.
+
+# %%
+w = torch.tensor(3.0, requires_grad=True)
+data = torch.tensor(2.0)
+h = w * data
+loss = (h - 1) ** 2
+rows = {"w": w, "data": data, "data * 2": data * 2, "h": h, "loss": loss}
+for name, t in rows.items():
+    note = type(t.grad_fn).__name__
+    print(f"{name:9} requires_grad {t.requires_grad!s:6} leaf {t.is_leaf!s:6} grad_fn {note}")
+
+# %% [markdown]
+# `data * 2` was computed, yet it has no note and counts as a leaf. An operation is recorded only if recording is on *and* at least one input asks for a gradient. So a leaf is a tensor that no recorded operation made, whether or not it wants a gradient.
+#
+# Now walk from `loss` back to `w`. Gradients are kept only in leaves that ask for them; for a tensor in between, call `retain_grad()` first.
+
+# %%
+h.retain_grad()
+loss.backward()
+node = loss.grad_fn
+while node is not None:
+    print(type(node).__name__)
+    node = node.next_functions[0][0] if node.next_functions else None
+print("dloss/dh = 2(h - 1)     =", h.grad.item())
+print("dloss/dw = dloss/dh · 2 =", w.grad.item())
+
+# %% [markdown]
+# The walk ends in `AccumulateGrad`, the note that delivers into `w.grad`. Its name is a warning, and the subject of your first question.
+
+# %% [markdown]
+# ### Predict 2.1 · Three times backward
+# ★☆☆☆☆ · 2 min · conceptual · 1 point
+#
+# ```python
+# x = torch.tensor(2.0, requires_grad=True)
+# for _ in range(3):
+#     y = x**2
+#     y.backward()
+# ```
+#
+# What does `x.grad` hold now?
+#
+# - a: 4, the gradient of the last pass
+# - b: 64, since the three gradients are multiplied
+# - c: 12, since the three gradients are added
+# - d: nothing, since the second `backward()` raises
+
+# %% nbgrader={"grade_id": "predict-2-1"}
+# Write your choice: predict_2_1 = "a", "b", "c" or "d"
+### BEGIN SOLUTION
+predict_2_1 = "c"
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "predict-2-1-check", "points": 0}
+# Arrange
+# Act
+choice = predict_2_1
+# Assert
+check.one_of(choice, ("a", "b", "c", "d"), "your choice")
+
+# %%
+x = torch.tensor(2.0, requires_grad=True)
+for _ in range(3):
+    y = x**2
+    y.backward()
+    print(x.grad.item())
+
+# %% [markdown]
+# Each turn of the loop records a new graph, so nothing raises, and each `backward()` **adds** to `.grad`. If a parameter is used in two places, its two gradients must be added, so adding is the rule everywhere. Between two training steps, clearing is your job.
+
+# %% [markdown]
+# ### Predict 2.2 · After zero_grad
+# ★☆☆☆☆ · 2 min · conceptual · 1 point
+#
+# ```python
+# w = torch.tensor([1.0], requires_grad=True)
+# optimiser = torch.optim.SGD([w], lr=0.1)
+# w.sum().backward()
+# optimiser.zero_grad()
+# ```
+#
+# What is `w.grad` now?
+#
+# - a: `tensor([0.])`, as the name says
+# - b: `None`
+# - c: `tensor([1.])` until the next `backward()`
+
+# %% nbgrader={"grade_id": "predict-2-2"}
+# Write your choice: predict_2_2 = "a", "b" or "c"
+### BEGIN SOLUTION
+predict_2_2 = "b"
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "predict-2-2-check", "points": 0}
+# Arrange
+# Act
+choice = predict_2_2
+# Assert
+check.one_of(choice, ("a", "b", "c"), "your choice")
+
+# %%
+for to_none in (True, False):
+    w = torch.tensor([1.0], requires_grad=True)
+    optimiser = torch.optim.SGD([w], lr=0.1, momentum=0.9)
+    w.sum().backward()
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=to_none)
+    kept = w.grad
+    optimiser.step()
+    print(f"set_to_none={to_none!s:5}  .grad {kept}  w after one more step: {w.item():.2f}")
+
+# %% [markdown]
+# The default throws the tensor away. The difference is real: an optimiser *skips* a parameter whose gradient is `None`, while a gradient of zero still lets momentum move it. Code that reads `.grad` must expect `None`.
+#
+# Adding is also useful. If a batch does not fit in memory, take it in k pieces, call `backward()` on `loss / k` for each, and step once. No `retain_graph` is needed: each piece has its own graph.
+
+# %%
+inputs = torch.randn(12, 3, generator=seeded(0))
+targets = torch.randn(12, generator=seeded(1))
+w = torch.zeros(3, requires_grad=True)
+(full,) = torch.autograd.grad(((inputs @ w - targets) ** 2).mean(), w)
+for piece in range(4):
+    part = slice(3 * piece, 3 * piece + 3)
+    loss = ((inputs[part] @ w - targets[part]) ** 2).mean()
+    (loss / 4).backward()
+print("whole batch:", full)
+print("four pieces:", w.grad)
+
+# %% [markdown]
+# ### Exercise 2.1 · Two passes
+# ★★☆☆☆ · 8 min · conceptual · 4 points
+#
+# Send two losses back to the same two points: first Σ(a² + b²), then Σ(2a + 3b). Report the gradients after each pass, with or without clearing in between.
+#
+# At a = 3, b = 4: after the first pass 6 and 8; after the second 8 and 11, or 2 and 3 if cleared.
+#
+# The caller's tensors must not notice: still no `requires_grad`, still no `.grad`.
+#
+# <details><summary>Hint 1</summary>
+#
+# Work on leaves of your own: copies of `a` and `b` that ask for a gradient.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The second pass adds into the very tensor that `.grad` named before. To remember the first result, store `a.grad.clone()`.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-2-1"}
+def grads_two_passes(a: torch.Tensor, b: torch.Tensor, zero_between: bool) -> list[torch.Tensor]:
+    """Gradients after each of two backward passes at the same point.
+
+    First loss: the sum of a² + b². Second loss: the sum of 2a + 3b.
+    a, b: float tensors of one shape, without gradient; they are left as they are.
+    zero_between: whether the gradients are cleared between the two passes.
+    Returns [grad of a, grad of b after pass one, grad of a, grad of b after pass two].
+    """
+    ### BEGIN SOLUTION
+    a = a.detach().clone().requires_grad_()
+    b = b.detach().clone().requires_grad_()
+    (a**2 + b**2).sum().backward()
+    first = [a.grad.clone(), b.grad.clone()]
+    if zero_between:
+        a.grad = b.grad = None
+    (2 * a + 3 * b).sum().backward()
+    return [*first, a.grad, b.grad]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-2-1-check", "points": 2}
+# Arrange
+three, four = torch.tensor(3.0), torch.tensor(4.0)
+# Act
+added = grads_two_passes(three, four, False)
+# Assert
+check.close(
+    added,
+    [6.0, 8.0, 8.0, 11.0],
+    "gradients at a = 3, b = 4 without clearing",
+    ideas={
+        "The second pair looks cleared, but zero_between is False: let the second pass add to the first": [6.0, 8.0, 2.0, 3.0],
+        "The first pair changed after you stored it: .grad is added to in place, so keep a clone": [8.0, 11.0, 8.0, 11.0],
+    },
+    hint="Two backward passes on the same leaves; return [a, b after pass one, a, b after pass two]",
+)
+
+# %% [markdown]
+# `.grad` is a running sum held in one tensor: the second pass wrote into the tensor that you already held. Forgetting to clear it is the most common bug in hand-written training loops.
+#
+# ## Many outputs: products with the Jacobian
+#
+# `backward()` starts from one number. With several outputs the derivative is a matrix, the *Jacobian* J, one row per output. PyTorch never builds J for you unasked. You say how much each output matters, with a vector v, and get the **vector-Jacobian product** vJ.
+
+# %%
+def product_and_sum(x):
+    return torch.stack([x.prod(), x.sum()])
+
+
+x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+print(complaint(product_and_sum(x).backward))
+v = torch.tensor([1.0, 10.0])
+product_and_sum(x).backward(v)
+jacobian = torch.func.jacrev(product_and_sum)(x.detach())
+print("J:", jacobian.tolist())
+print("backward(v):", x.grad, "  v @ J:", v @ jacobian)
+
+# %% [markdown]
+# There is a second direction. *Forward mode* pushes a nudge u of the input along with the computation and gives the **Jacobian-vector product** Ju: no notes are kept, no walk back.
+#
+# One backward walk gives one row of J, one forward run gives one column. A loss has one output and a million inputs, so training goes backward. If few inputs feed many outputs, go forward.
+
+# %%
+u = torch.tensor([1.0, 0.0, 0.0])
+value, moved = torch.func.jvp(product_and_sum, (x.detach(),), (u,))
+print("jvp:", moved, "  J @ u:", jacobian @ u)
+rows = [torch.autograd.grad(product_and_sum(x), x, e)[0] for e in torch.eye(2)]
+print("J from two backward walks:", torch.stack(rows).tolist())
+
+# %% [markdown]
+# ### Exercise 2.2 · The gradient of a squared length
+# ★★☆☆☆ · 10 min · implementation · 4 points
+#
+# f(W) = ‖Wx‖², with W of shape (m, n) and x of shape (n,). Give its gradient twice: `grad_W` lets autograd do it and leaves `W` and `W.grad` as they are; `grad_W_manual` is a formula. The formula must run inside `torch.no_grad()`: this is what makes it an independent witness.
+#
+# W = [[1, 2], [3, 4]], x = [1, −1]: Wx = [−1, −1], gradient [[−2, 2], [−2, 2]].
+#
+# <details><summary>Hint 1</summary>
+#
+# Write one entry: f = Σᵢ (Σⱼ Wᵢⱼ xⱼ)². What is ∂f/∂Wᵢⱼ? Autograd without a trace: `torch.autograd.grad` hands gradients back and writes nowhere.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# ∂f/∂Wᵢⱼ = 2 (Wx)ᵢ xⱼ, and `torch.outer` makes all pairs.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-2-2"}
+def grad_W(W: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """Gradient of ‖W x‖² with respect to W, by autograd.
+
+    W: (m, n); x: (n,). Returns (m, n) in the dtype of W. W and W.grad stay as they are.
+    """
+    ### BEGIN SOLUTION
+    W = W.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(((W @ x) ** 2).sum(), W)
+    return gradient
+    ### END SOLUTION
+
+
+def grad_W_manual(W: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """The same gradient by a formula, without autograd."""
+    ### BEGIN SOLUTION
+    return 2 * torch.outer(W @ x, x)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-2-2-check", "points": 2}
+# Arrange
+W_small = torch.tensor([[1.0, 0.0, 2.0], [0.0, 3.0, -1.0]])
+x_small = torch.tensor([1.0, 2.0, -1.0])
+W_true = torch.tensor([[-2.0, -4.0, 2.0], [14.0, 28.0, -14.0]])
+mistakes = {
+    "The factor 2 of the square is missing": W_true / 2,
+    "This is the gradient of the length, not of the squared length": W_true / 2 / 50**0.5,
+    "Rows and columns are swapped: entry (i, j) pairs output i with input j": W_true.T,
+}
+# Act
+by_autograd = grad_W(W_small, x_small)
+by_formula = grad_W_manual(W_small, x_small)
+# Assert
+check.close(by_autograd, W_true, "grad_W", ideas=mistakes, hint="The loss is the sum of squares of W @ x")
+check.close(by_formula, W_true, "grad_W_manual", ideas=mistakes, hint="Entry (i, j) is 2 (Wx)ᵢ xⱼ")
+
+# %% [markdown]
+# An outer product of "what arrives from above" and "what came in" is the weight gradient of every linear layer. Deriving it once by hand is how you check a layer of your own.
+#
+# ## Switching the recorder off
+#
+# Measuring a model needs no notes. Inside `torch.no_grad()` results have no history, which saves memory and time. `torch.inference_mode()` saves a little more and is stricter: what is made inside may never enter a graph later. To freeze one tensor for good, call `requires_grad_(False)` on it.
+
+# %%
+w = torch.tensor(5.0, requires_grad=True)
+with torch.no_grad():
+    plain = w * 2
+with torch.inference_mode():
+    sealed = torch.tensor(10.0)
+print("recorded inside no_grad:", plain.requires_grad, "  used later:", (w * plain).requires_grad)
+print("sealed, used later:", complaint(lambda: w * sealed))
+
+# %% [markdown]
+# The other place for `no_grad` is the update of a parameter. Three ways to write a step; only one does what you mean.
+
+# %%
+((w - 2) ** 2).backward()
+moved = w - 0.1 * w.grad
+print("1. w = w - lr * grad   leaf:", moved.is_leaf, "  note:", type(moved.grad_fn).__name__)
+print("2. w -= lr * grad     ", complaint(w.sub_, 0.1 * w.grad))
+with torch.no_grad():
+    w -= 0.1 * w.grad
+print("3. inside no_grad      leaf:", w.is_leaf, "  w:", round(w.item(), 3))
+
+# %% [markdown]
+# 1 makes a new tensor with a history: it is no leaf, its `.grad` stays `None`, and each step hangs on the one before, so memory grows. 2 raises at once, at the edit itself and not later in `backward()`: a leaf that asks for gradients may not be overwritten while recording is on. 3 is right. Clear the gradient afterwards.
+
+# %% [markdown]
+# ### Exercise 2.3 · Descent by hand
+# ★★★☆☆ · 15 min · implementation · 6 points
+#
+# Write gradient descent: w ← w − lr · f′(w). Return all points visited, the start first, so `steps + 1` of them. Each is a tensor of its own, without history.
+#
+# f(w) = (w − 2)², w0 = 5, lr = 0.1, two steps: 5, 4.4, 3.92.
+#
+# `f` must receive a leaf each time, or every step drags the graphs of all earlier ones along. `w0` belongs to the caller: leave it alone. No `torch.optim` is needed.
+#
+# <details><summary>Hint 1</summary>
+#
+# One leaf of your own; in each turn: loss, backward, step, clear, remember.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `with torch.no_grad(): w -= lr * w.grad`, then `w.grad = None`, then append `w.detach().clone()`: without the clone, all entries are one tensor.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-2-3"}
+def descend(f, w0: torch.Tensor, lr: float, steps: int) -> list[torch.Tensor]:
+    """Gradient descent on f from w0.
+
+    f: takes a tensor shaped like w0 (always a leaf) and gives a scalar tensor.
+    w0: the start, of any shape, without gradient; it is left as it is.
+    lr: step size. steps: number of steps, 0 or more.
+    Returns the steps + 1 points, w0 first; each has its own memory and no history.
+    """
+    ### BEGIN SOLUTION
+    w = w0.detach().clone().requires_grad_()
+    points = [w.detach().clone()]
+    for _ in range(steps):
+        f(w).backward()
+        with torch.no_grad():
+            w -= lr * w.grad
+        w.grad = None
+        points.append(w.detach().clone())
+    return points
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-2-3-check", "points": 2}
+# Arrange
+five = torch.tensor(5.0)
+# Act
+visited = descend(lambda w: (w - 2) ** 2, five, 0.1, 2)
+# Assert
+check.close(
+    visited,
+    [5.0, 4.4, 3.92],
+    "two steps on (w - 2)² from 5",
+    ideas={
+        "The second step is too long: the gradient of the first is still in it. Clear .grad after each step": [5.0, 4.4, 3.32],
+        "You walk uphill: the step goes against the gradient": [5.0, 5.6, 6.32],
+        "All entries are one and the same tensor, seen after the last step: append a copy": [3.92, 3.92, 3.92],
+        "The start is missing: it is the first of steps + 1 points": [4.4, 3.92],
+        "Only the last point came back: all points are asked for": 3.92,
+    },
+    hint="Return a list of steps + 1 tensors, the start first",
+)
+
+# %% [markdown]
+# That is the core of every optimiser. How would the bug look that you avoided, the gradient that is never cleared?
+
+# %% alt="Two curves of w over 60 steps. The cleared one falls smoothly from 5 and settles at 2. The uncleared one swings between 5 and minus 1 without ever settling; near step 10 it passes 2."
+def path(clear, steps=60):
+    w, points = torch.tensor(5.0, requires_grad=True), [5.0]
+    for _ in range(steps):
+        ((w - 2) ** 2).backward()
+        with torch.no_grad():
+            w -= 0.1 * w.grad
+        if clear:
+            w.grad = None
+        points.append(w.item())
+    return points
+
+
+paths = {"cleared": path(True), "never cleared": path(False)}
+print("after ten steps:", {name: round(points[10], 2) for name, points in paths.items()})
+plots.curves(paths, x=range(61), title="Descent on (w − 2)²", xlabel="step", ylabel="w")
+
+# %% [markdown]
+# The cleared path settles at 2; the other swings for ever, like a pendulum without friction, since the sum of old gradients acts as momentum that never fades. The surprise is step ten: the bug stands at 2.07, the right answer at 2.32. "Close to 2" would have praised the bug. Judge a training loop by its whole path.
+#
+# ## Cutting the graph
+#
+# `detach()` gives a tensor with the same values and no history, and what is computed from it sends nothing back. Is it a copy?
+
+# %% [markdown]
+# ### Predict 2.3 · Writing into a detached tensor
+# ★☆☆☆☆ · 2 min · conceptual · 1 point
+#
+# ```python
+# x = torch.tensor([1.0, 2.0], requires_grad=True)
+# d = x.detach()
+# d[0] = 100
+# ```
+#
+# What is `x[0]` now?
+#
+# - a: 100
+# - b: 1, since a detached tensor is a copy
+# - c: the last line raises, since `x` asks for gradients
+
+# %% nbgrader={"grade_id": "predict-2-3"}
+# Write your choice: predict_2_3 = "a", "b" or "c"
+### BEGIN SOLUTION
+predict_2_3 = "a"
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "predict-2-3-check", "points": 0}
+# Arrange
+# Act
+choice = predict_2_3
+# Assert
+check.one_of(choice, ("a", "b", "c"), "your choice")
+
+# %%
+x = torch.tensor([1.0, 2.0], requires_grad=True)
+d = x.detach()
+d[0] = 100
+print("x:", x.tolist(), "  same memory:", d.data_ptr() == x.data_ptr())
+print("clone keeps history:", x.clone().requires_grad)
+print("a detached loss:", complaint((x**2).detach().sum().backward))
+
+# %% [markdown]
+# `detach()` cuts the history and shares the memory. `clone()` copies the memory and keeps the history. To keep values safe, do both: `x.detach().clone()`. And a loss that was cut off cannot go back at all.
+#
+# Cutting *part* of a loss is the useful case. In x · sg(x²), "sg" for *stop gradient*, the second factor counts as a constant. The value is x³, but the gradient is x², not 3x². Targets in reinforcement learning and in self-supervised learning are held still this way.
+
+# %% [markdown]
+# ### Exercise 2.4 · What gets through
+# ★★★☆☆ · 12 min · conceptual · 6 points
+#
+# Three short functions about cutting.
+#
+# - `which_backward_works`: would each loss's `backward()` run? Use up no graph, leave no gradient behind.
+# - `stop_grad_loss`: Σ x · sg(x²).
+# - `snapshot`: the values of `x` as they are now, whatever happens to `x` later.
+#
+# For x = [1, 2, 3] asking for gradients: (x²).sum() → True, (x²).detach().sum() → False; the stop-gradient loss is 36 with gradient [1, 4, 9], not [3, 12, 27].
+#
+# <details><summary>Hint 1</summary>
+#
+# Ask the loss, do not try it. A leaf that asks for gradients has no `grad_fn`, yet its `backward()` runs.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `loss.requires_grad` is the whole question. Cut only the factor that counts as constant. `detach` shares memory, `clone` does not.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-2-4"}
+def which_backward_works(losses: dict[str, torch.Tensor]) -> dict[str, bool]:
+    """For each fresh scalar loss by name: True if loss.backward() would run, False if it would raise.
+
+    Nothing is changed: no gradient is left in any leaf, and each graph can still be used.
+    """
+    ### BEGIN SOLUTION
+    return {name: loss.requires_grad for name, loss in losses.items()}
+    ### END SOLUTION
+
+
+def stop_grad_loss(x: torch.Tensor) -> torch.Tensor:
+    """The scalar Σ x · sg(x²): values as x³, but x² counts as a constant. x: any shape."""
+    ### BEGIN SOLUTION
+    return (x * (x**2).detach()).sum()
+    ### END SOLUTION
+
+
+def snapshot(x: torch.Tensor) -> torch.Tensor:
+    """The present values of x, without history, in memory of their own."""
+    ### BEGIN SOLUTION
+    return x.detach().clone()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-2-4-check", "points": 2}
+# Arrange
+x_cut = torch.tensor([1.0, 2.0, 3.0])
+ones = torch.tensor(1.0)
+# Act
+x_live = x_cut.clone().requires_grad_()
+flags = which_backward_works({"whole": (x_live**2).sum(), "cut": (x_live**2).detach().sum()})
+stopped = observe.vjp(stop_grad_loss, x_cut, ones)
+kept = snapshot(x_live)
+kept_history = kept.requires_grad
+# Assert
+check.equal(flags, {"whole": True, "cut": False}, "which backward works")
+check.close(stopped["value"], 36.0, "the value of the stop-gradient loss")
+check.close(
+    stopped["grads"],
+    torch.tensor([1.0, 4.0, 9.0]),
+    "the gradient of the stop-gradient loss",
+    ideas={
+        "This is 3x², the whole gradient: x² still sends one back (clone keeps history, detach cuts it)": torch.tensor([3.0, 12.0, 27.0]),
+        "This is 2x²: you cut the other factor": torch.tensor([2.0, 8.0, 18.0]),
+        "No gradient arrives at all: cut x² alone, not everything": None,
+    },
+)
+check.close(kept, torch.tensor([1.0, 2.0, 3.0]), "the values of the snapshot")
+check.equal(
+    kept_history,
+    False,
+    "requires_grad of the snapshot",
+    ideas={"It still has its history, so it keeps the whole graph alive: detach it as well": True},
+)
+
+# %% [markdown]
+# One word, `detach`, decides what learns and what holds still. The snapshot is how you keep the best weights of a run: a mere `detach()` would go on changing with the model.
+#
+# ## What backward throws away
+#
+# A note often needs numbers from the forward pass: for x² it must remember x. These *saved tensors* are most of the memory of training, so `backward()` frees them as it goes.
+
+# %% [markdown]
+# ### Predict 2.4 · Backward twice on one graph
+# ★☆☆☆☆ · 2 min · conceptual · 1 point
+#
+# ```python
+# x = torch.ones(3, requires_grad=True)
+# y = x.sum()
+# y.backward()
+# y.backward()
+# ```
+#
+# What happens?
+#
+# - a: the last line raises, since the graph is gone after one backward
+# - b: nothing raises, and `x.grad` is `[1, 1, 1]`
+# - c: nothing raises, and `x.grad` is `[2, 2, 2]`
+
+# %% nbgrader={"grade_id": "predict-2-4"}
+# Write your choice: predict_2_4 = "a", "b" or "c"
+### BEGIN SOLUTION
+predict_2_4 = "c"
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "predict-2-4-check", "points": 0}
+# Arrange
+# Act
+choice = predict_2_4
+# Assert
+check.one_of(choice, ("a", "b", "c"), "your choice")
+
+# %%
+for name, f in {"sum of x ": torch.sum, "sum of x²": lambda x: (x**2).sum()}.items():
+    x = torch.ones(3, requires_grad=True)
+    y = f(x)
+    y.backward()
+    print(name, "| second backward:", complaint(y.backward), "| grad:", x.grad.tolist())
+
+# %% [markdown]
+# The graph stays as long as `y` does; only the *saved tensors* are freed. A sum saved none, so it walks again. You meet this error, or its silent cousin, in three places:
+#
+# | You | Then | Cure |
+# |---|---|---|
+# | call `backward()` twice on one graph | error, if a note had saved something | compute the loss again, or `retain_graph=True` on the first call |
+# | carry a state over to the next batch | error: the new loss reaches back into the last graph | `state = state.detach()` |
+# | collect losses in a list to plot them | no error, but every graph stays in memory | append `loss.item()` |
+
+# %%
+def carry(cut):
+    w, state, losses = torch.tensor(0.5, requires_grad=True), torch.tensor(0.0), []
+    for _ in range(3):
+        state = torch.tanh(w * (state.detach() if cut else state) + 1)
+        loss = state**2
+        loss.backward()
+        losses.append(loss)
+    return losses
+
+
+print("state carried over:", complaint(carry, False))
+print("state detached:    ", complaint(carry, True))
+losses = carry(True)
+print("kept loss:", type(losses[0].grad_fn).__name__, "  item:", type(losses[0].item()).__name__)
+
+# %% [markdown]
+# Saved tensors explain one more error. Operations ending in an underscore, such as `add_`, write *in place*. What if they overwrite something that was saved?
+
+# %% [markdown]
+# ### Predict 2.5 · Writing over a result
+# ★☆☆☆☆ · 2 min · conceptual · 1 point
+#
+# ```python
+# x = torch.ones(3, requires_grad=True)
+# h = 2 * x
+# y = (h**2).sum()
+# h.add_(1)        # line A
+# y.backward()     # line B
+# ```
+#
+# What happens?
+#
+# - a: line A raises
+# - b: line B raises
+# - c: nothing raises; the gradient belongs to the new `h` and is wrong
+
+# %% nbgrader={"grade_id": "predict-2-5"}
+# Write your choice: predict_2_5 = "a", "b" or "c"
+### BEGIN SOLUTION
+predict_2_5 = "b"
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "predict-2-5-check", "points": 0}
+# Arrange
+# Act
+choice = predict_2_5
+# Assert
+check.one_of(choice, ("a", "b", "c"), "your choice")
+
+# %%
+for name, f in {"h**2 ": torch.square, "h * 2": lambda h: h * 2}.items():
+    x = torch.ones(3, requires_grad=True)
+    h = 2 * x
+    y = f(h).sum()
+    before = h._version
+    h.add_(1)
+    print(f"{name} | version {before} → {h._version} | {complaint(y.backward)}")
+    print("      | grad:", x.grad)
+
+# %% [markdown]
+# Every tensor counts its in-place edits. A note remembers the count of what it saved, and `backward()` compares: you get an error, never a silently wrong gradient. `h * 2` saved only the number 2, so there the edit does no harm. Thus an in-place edit hurts only where something saved is overwritten, and a leaf that asks for gradients refuses at once.
+#
+# ## Derivatives of derivatives
+#
+# `torch.autograd.grad(y, x)` *returns* gradients and leaves `.grad` alone. With `create_graph=True` the walk back is itself recorded, so you can differentiate the derivative.
+
+# %%
+x = torch.tensor(2.0, requires_grad=True)
+for record in (True, False):
+    (slope,) = torch.autograd.grad(torch.sin(x), x, create_graph=record)
+    print(f"create_graph={record!s:5}  slope {slope.item():.3f}  requires_grad {slope.requires_grad}")
+    print("   once more:", complaint(torch.autograd.grad, slope, x))
+(slope,) = torch.autograd.grad(torch.sin(x), x, create_graph=True)
+(bend,) = torch.autograd.grad(slope, x)
+print("second derivative:", round(bend.item(), 3), "  −sin 2:", round(-torch.sin(x).item(), 3))
+
+# %% [markdown]
+# `torch.func` tells the same story without leaves and flags: `grad(f)` is a new *function*, the derivative of a scalar function. It can be nested, and `vmap` runs it on a whole batch of points.
+
+# %% alt="Three curves from x = -4 to 4. The bell is highest at 0. Its slope is positive left of 0 and negative right of it. Its curvature is negative between -1 and 1 and slightly positive outside."
+from torch.func import grad, vmap
+
+
+def bell(t):
+    return torch.exp(-(t**2) / 2)
+
+
+points = torch.linspace(-4, 4, 161)
+lines = {
+    "bell": bell(points),
+    "first derivative": vmap(grad(bell))(points),
+    "second derivative": vmap(grad(grad(bell)))(points),
+}
+plots.curves(lines, x=points, title="A function and two derivatives", xlabel="x", ylabel="value")
+
+# %% [markdown]
+# The slope crosses zero at the top of the bell, and the curvature crosses zero at ±1, where the slope is steepest: three curves from one line of mathematics.
+
+# %% [markdown]
+# ### Exercise 2.5 · The n-th derivative
+# ★★★☆☆ · 15 min · implementation · 6 points
+#
+# `f` works entry by entry, as `torch.sin` does. Give its n-th derivative at each entry of `x`, exactly: no finite differences, whose error grows with every order.
+#
+# f(x) = x³ at [1, 2]: n = 0 → [1, 8], n = 1 → [3, 12], n = 3 → [6, 6], n = 4 → [0, 0]. `x` is left alone; the result has no history.
+#
+# <details><summary>Hint 1</summary>
+#
+# Since each output depends on its own entry alone, the gradient of the *sum* holds all the derivatives. Repeat n times on a recorded walk.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `torch.autograd.grad(y.sum(), x, create_graph=True)`. Once `y` no longer asks for a gradient it is constant, and all that follows is zero.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-2-5"}
+def nth_derivative(f, x: torch.Tensor, n: int) -> torch.Tensor:
+    """The n-th derivative of an elementwise function at every entry of x.
+
+    f: maps a tensor to one of the same shape, entry by entry. n: 0 gives f(x) itself.
+    x: floats of any shape; it is left as it is.
+    Returns a tensor like x without history; zeros once f has been differentiated away.
+    """
+    ### BEGIN SOLUTION
+    x = x.detach().clone().requires_grad_()
+    y = f(x)
+    for _ in range(n):
+        if not y.requires_grad:
+            return torch.zeros_like(x)
+        (y,) = torch.autograd.grad(y.sum(), x, create_graph=True, materialize_grads=True)
+    return y.detach()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-2-5-check", "points": 2}
+# Arrange
+x_sine = torch.tensor([0.0, 2.0], dtype=torch.float64)
+curve = torch.tensor([0.0, -0.9092974268], dtype=torch.float64)
+gradient = torch.tensor([1.0, -0.4161468365], dtype=torch.float64)
+# Act
+second = nth_derivative(torch.sin, x_sine, 2)
+# Assert
+check.close(
+    second,
+    curve,
+    "the second derivative of the sine at 0 and 2",
+    ideas={
+        "First and second derivative are added up: .backward() adds into .grad, torch.autograd.grad returns": gradient + curve,
+        "This is the first derivative": gradient,
+        "The points are summed in the result: the sum is only a means, the gradient has one entry a point": curve.sum(),
+    },
+    rtol=1e-8,
+    atol=1e-9,
+    hint="Differentiate the sum n times, with create_graph=True",
+)
+
+# %% [markdown]
+# You differentiated a program, then the program that differentiates it. Losses that contain derivatives are trained this way: gradient penalties in GANs, physics-informed networks.
+#
+# For a network with a million parameters the matrix of second derivatives, the *Hessian* H, has 10¹² entries. You rarely need it: Hv, how the gradient changes along v, is one forward-mode run over the gradient function, and H is never built.
+
+# %%
+def bowl(t):
+    return (t[0] ** 2 * t[1] + torch.exp(t[1])).sum()
+
+
+at, v = torch.tensor([1.0, 2.0]), torch.tensor([3.0, -1.0])
+_, along = torch.func.jvp(torch.func.grad(bowl), (at,), (v,))
+hessian = torch.func.hessian(bowl)(at)
+leaf = at.clone().requires_grad_()
+(slope,) = torch.autograd.grad(bowl(leaf), leaf, create_graph=True)
+(twice,) = torch.autograd.grad(slope @ v, leaf)
+print("H @ v:", hessian @ v, "  jvp of grad:", along, "  grad twice:", twice)
+
+# %% [markdown]
+# ## Trust, then measure
+#
+# How do you know that a gradient is right? Nudge and compare: (f(x + h) − f(x − h)) / 2h. The formula is off by a multiple of h², so a small step sounds good. But two nearly equal numbers are subtracted, and rounding is divided by h. What is the best step?
+
+# %% alt="Error of the numerical derivative of the sine against the step, on a logarithmic axis. In float64 the error falls to about 1e-11 near a step of 1e-5 and rises again. In float32 it is smallest, about 1e-4 to 1e-5, near a step of 1e-2 and reaches 1 at 1e-8."
+def numeric_error(dtype, h):
+    x = torch.tensor(1.0, dtype=dtype)
+    slope = (torch.sin(x + h) - torch.sin(x - h)) / (2 * h)
+    return abs(slope.double() - torch.cos(torch.tensor(1.0, dtype=torch.float64))).item()
+
+
+steps = range(1, 13)
+errors = {
+    f"float{bits}": [numeric_error(dtype, 10.0**-k) for k in steps]
+    for bits, dtype in ((32, torch.float32), (64, torch.float64))
+}
+x = torch.tensor([2.0, 3.0])
+print("slope of x² with h = 1e-5 in float32:", ((x + 1e-5) ** 2 - (x - 1e-5) ** 2) / 2e-5)
+plots.curves(errors, x=steps, title="Error of a numerical slope", xlabel="k, for a step of 10⁻ᵏ", ylabel="error", log=True)
+
+# %% [markdown]
+# Each curve falls while the formula improves and rises once rounding wins. In float32 the popular step 10⁻⁵ gives 4.005 and 6.008 where 4 and 6 are right: a correct gradient would look wrong. Check in float64 with a step near 10⁻⁶.
+#
+# One more trap for those who write the checker themselves: how the entry is nudged.
+
+# %%
+def numeric_gradient(f, x, step=1e-6, flat=False):
+    x = x.detach().double()
+    result = torch.zeros_like(x)
+    for index in itertools.product(*map(range, x.shape)):
+        view = x.flatten() if flat else x
+        place = index[0] * x.shape[1] + index[1] if flat else index
+        middle = view[place].item()
+        view[place] = middle + step
+        result[index] = f(x)
+        view[place] = middle - step
+        result[index] = (result[index] - f(x)) / (2 * step)
+        view[place] = middle
+    return result
+
+
+table = torch.arange(6.0, dtype=torch.float64).reshape(2, 3).T
+print("by flatten: ", numeric_gradient(lambda t: (t**2).sum(), table, flat=True).tolist())
+print("by index:   ", numeric_gradient(lambda t: (t**2).sum(), table).tolist())
+
+# %% [markdown]
+# `table` is a transpose, so `flatten()` hands out a *copy*: the nudge never reaches `f`, and the checker reports zeros. Index with a tuple. Better still, use `torch.autograd.gradcheck`, which does all of this.
+#
+# ## Your own backward pass
+#
+# Sometimes PyTorch's derivative is wasteful, unstable, or not the one you want. Then write a `Function`: `forward` computes, `setup_context` decides what to save, `backward` turns the gradient of the *output* into the gradient of the *input*.
+
+# %%
+class Cube(Function):
+    @staticmethod
+    def forward(x):
+        return x**3
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (x,) = ctx.saved_tensors
+        return grad_output * 3 * x**2
+
+
+x = torch.randn(4, dtype=torch.float64, generator=seeded(2)).requires_grad_()
+print("gradcheck:", gradcheck(Cube.apply, (x,)), "  second order:", gradgradcheck(Cube.apply, (x,)))
+
+# %% [markdown]
+# You call `Cube.apply(x)`. `grad_output` is the v of the vector-Jacobian product: what the rest of the graph sends down. Forget it, and the favourite test of the hurried, `.sum().backward()`, will not notice, since there v is all ones. `gradcheck` does notice. It needs float64: in float32 it condemns a correct `Cube` too.
+
+# %%
+class Careless(Cube):
+    @staticmethod
+    def backward(ctx, grad_output):
+        (x,) = ctx.saved_tensors
+        return 3 * x**2
+
+
+Careless.apply(x).sum().backward()
+print("Careless, sum test: ", torch.allclose(x.grad, 3 * x.detach() ** 2))
+print("Careless, gradcheck:", complaint(gradcheck, Careless.apply, (x,))[:48])
+with warnings.catch_warnings(action="ignore"):
+    single = x.detach().float().requires_grad_()
+    print("Cube in float32:    ", complaint(gradcheck, Cube.apply, (single,))[:48])
+
+# %% [markdown]
+# Older code has no `setup_context`; its `forward(ctx, x)` does both jobs. That still works with `backward()`, but `torch.func` refuses it. Write the new style.
+
+# %%
+class LegacyCube(Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x**3
+
+    backward = Cube.backward
+
+
+two = torch.tensor(2.0)
+print("torch.func, new style:", torch.func.grad(Cube.apply)(two))
+print("torch.func, legacy:   ", complaint(torch.func.grad(LegacyCube.apply), two))
+
+# %% [markdown]
+# A `backward` that leaves PyTorch, say for NumPy, is not itself differentiable. Marked `@once_differentiable`, it raises when somebody asks for a second derivative. Unmarked, it can be silently wrong. Here is x · x³ at 2, whose second derivative is 12 · 2² = 48.
+
+# %%
+class NumpyCube(Cube):
+    @staticmethod
+    def backward(ctx, grad_output):
+        (x,) = ctx.saved_tensors
+        return grad_output * torch.from_numpy(3 * x.detach().numpy() ** 2)
+
+
+class MarkedCube(NumpyCube):
+    backward = staticmethod(once_differentiable(NumpyCube.backward))
+
+
+for kind in (Cube, NumpyCube, MarkedCube):
+    t = torch.tensor([2.0], requires_grad=True)
+    (slope,) = torch.autograd.grad(t * kind.apply(t), t, create_graph=True)
+    problem = complaint(torch.autograd.grad, slope, t, None, True)
+    result = torch.autograd.grad(slope, t)[0].item() if problem == "no error" else problem
+    print(f"{kind.__name__:10} {result}")
+
+# %% [markdown]
+# ### Exercise 2.6 · A sigmoid of your own
+# ★★★★★ · 20 min · implementation · 10 points
+#
+# Write `MySigmoid`, σ(x) = 1 / (1 + e⁻ˣ), with its own backward. It must survive `gradcheck`, a second derivative, x = ±100 and `torch.func.grad`; and `x` may be overwritten in place after the forward pass, as the built-in one allows.
+#
+# σ(ln 3) = 0.75 with slope 0.75 · 0.25 = 0.1875; if 2 arrives from above, 0.375 goes on.
+#
+# No `torch.sigmoid` or its relatives: they bring their own backward.
+#
+# <details><summary>Hint 1</summary>
+#
+# The slope can be written with the output alone. So which tensor should you save?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# σ′ = σ(1 − σ): `ctx.save_for_backward(output)`, then `grad_output * s * (1 - s)` in plain tensor operations.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-2-6"}
+class MySigmoid(Function):
+    """σ(x) = 1 / (1 + exp(-x)), entry by entry: MySigmoid.apply(x) for floats x of any shape.
+
+    backward is differentiable itself, finite at x = ±100, and needs no access to x.
+    Written with forward(x) and setup_context(ctx, inputs, output).
+    """
+
+    ### BEGIN SOLUTION
+    @staticmethod
+    def forward(x):
+        return 1 / (1 + torch.exp(-x))
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(output)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (s,) = ctx.saved_tensors
+        return grad_output * s * (1 - s)
+
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-2-6-check", "points": 2}
+# Arrange
+x_log = torch.tensor([0.0, 1.0986122887, -1.0986122887], dtype=torch.float64)  # 0, ln 3, -ln 3
+weights = torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64)
+s_true = torch.tensor([0.5, 0.75, 0.25], dtype=torch.float64)
+g_true = torch.tensor([0.25, 0.375, 0.75], dtype=torch.float64)
+g_plain = torch.tensor([0.25, 0.1875, 0.1875], dtype=torch.float64)
+g_plus = torch.tensor([0.75, 2.625, 1.25], dtype=torch.float64)
+# Act
+pulled = observe.vjp(MySigmoid.apply, x_log, weights)
+text = observe.source(MySigmoid)
+# Assert
+check.close(pulled["value"], s_true, "σ at 0, ln 3 and -ln 3", hint="σ(x) = 1 / (1 + exp(-x))")
+check.close(
+    pulled["grads"],
+    g_true,
+    "the gradient when 1, 2 and 4 arrive from above",
+    ideas={
+        "backward forgets grad_output: what arrives from above must be multiplied in": g_plain,
+        "The sign is wrong: the slope is s(1 - s), not s(1 + s)": g_plus,
+        "backward passes on what arrives and forgets the slope": torch.tensor([1.0, 2.0, 4.0]),
+    },
+    hint="Multiply grad_output by the slope s(1 - s)",
+)
+check.avoids(text, "MySigmoid", calls=("sigmoid", "sigmoid_", "logsigmoid", "expit"))
+
+# %% nbgrader={"grade_id": "ex-2-6-check-2", "points": 2}
+# Arrange
+x_grid = torch.linspace(-4, 4, 5, dtype=torch.float64)
+# Act
+measured = observe.jacobians(MySigmoid.apply, x_grid)
+# Assert
+check.numeric_jacobian(measured, "backward against nudging", hint="Is the slope s(1 - s)?")
+check.close(
+    measured["analytic"].diagonal() if False else measured["analytic"],
+    torch.diag(torch.tensor([0.0176627062, 0.1049935854, 0.25, 0.1049935854, 0.0176627062])),
+    "the slopes at -4, -2, 0, 2, 4",
+)
+
+# %% [markdown]
+# Saving the output costs nothing, as it lives on anyway, and it spares the second exponential, the one that overflows. PyTorch's own sigmoid, tanh and softmax do the same.
+#
+# ## A derivative you choose
+#
+# To run a network in 8 bits, values are rounded. Rounding is a staircase: its slope is zero wherever it exists, so nothing behind it learns. The **straight-through estimator** answers with a lie that works: round on the way forward, pretend on the way back that you did not.
+
+# %%
+w = torch.tensor([0.2, 1.7], requires_grad=True)
+((w.round() - 3) ** 2).sum().backward()
+print("through round:   ", w.grad)
+w.grad = None
+straight = w + (w.round() - w).detach()
+((straight - 3) ** 2).sum().backward()
+print("straight through:", w.grad, "  same values:", straight.tolist())
+
+# %% [markdown]
+# `gradcheck` would reject this, and rightly: it is *not* the derivative. It is the direction in which you want to learn. When you choose a gradient, your tests must state the choice.
+
+# %% [markdown]
+# ### Exercise 2.7 · Rounding that lets gradients through
+# ★★★★☆ · 15 min · problem solving · 8 points
+#
+# `Quantise.apply(x, low, high)`: first clamp to [low, high], then round. Backward: what arrives passes unchanged where low ≤ x ≤ high, and is 0 elsewhere: out there, moving x changes nothing. `low` and `high` are plain numbers; `x` is not written to.
+#
+# x = [−2, −0.4, 1.6, 5] with low −1, high 3 gives [−1, 0, 2, 3]. If [1, 2, 3, 4] arrives from above, [0, 2, 3, 0] goes on.
+#
+# <details><summary>Hint 1</summary>
+#
+# Save the mask of the entries inside the range, seen on `x`, not on the output. `backward` returns one value for *each* argument of `forward`.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `inside = (x >= low) & (x <= high)`; return `grad_output * inside, None, None`.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-2-7"}
+class Quantise(Function):
+    """round(clamp(x, low, high)) with a straight-through gradient: Quantise.apply(x, low, high).
+
+    x: floats of any shape, not written to. low, high: numbers.
+    backward passes grad_output on where low <= x <= high, and 0 elsewhere.
+    """
+
+    ### BEGIN SOLUTION
+    @staticmethod
+    def forward(x, low, high):
+        return x.clamp(low, high).round()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, low, high = inputs
+        ctx.save_for_backward((x >= low) & (x <= high))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (inside,) = ctx.saved_tensors
+        return grad_output * inside, None, None
+
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-2-7-check", "points": 1}
+# Arrange
+x_steps = torch.tensor([-2.0, -0.4, 1.6, 5.0])
+# Act
+rounded = Quantise.apply(x_steps, -1, 3)
+# Assert
+check.close(
+    rounded,
+    torch.tensor([-1.0, 0.0, 2.0, 3.0]),
+    "the values of Quantise",
+    ideas={
+        "Rounded but not clamped to [low, high]": torch.tensor([-2.0, 0.0, 2.0, 5.0]),
+        "Clamped but not rounded": torch.tensor([-1.0, -0.4, 1.6, 3.0]),
+    },
+)
+
+# %% nbgrader={"grade_id": "ex-2-7-check-2", "points": 2}
+# Arrange
+x_ramp = torch.tensor([-2.0, -0.4, 1.6, 5.0])
+above = torch.tensor([1.0, 2.0, 3.0, 4.0])
+# Act
+through = observe.vjp(lambda t: Quantise.apply(t, -1, 3), x_ramp, above)
+# Assert
+check.close(
+    through["grads"],
+    torch.tensor([0.0, 2.0, 3.0, 0.0]),
+    "the gradient when 1, 2, 3, 4 arrive from above",
+    ideas={
+        "Outside the range the gradient passes as well: there it must be 0 (look at x, not at the clamped output)": torch.tensor([1.0, 2.0, 3.0, 4.0]),
+        "This is the true slope of a staircase, zero everywhere: let what arrives pass inside the range": torch.zeros(4),
+        "backward forgets grad_output: multiply the mask with what arrives": torch.tensor([0.0, 1.0, 1.0, 0.0]),
+    },
+    hint="Inside the range pass grad_output on unchanged, outside pass 0",
+)
+
+# %% [markdown]
+# This little class is the heart of *quantisation-aware training*, which teaches a network to live with 8-bit numbers. Chapter 14 meets it again.
+#
+# ## Watching gradients
+#
+# A **hook** is a function that autograd calls when a gradient arrives at a tensor. It can look, or return a replacement. Remove it when you are done, or it stays for good.
+
+# %%
+x = torch.tensor([1.0, 2.0], requires_grad=True)
+h = x**2
+handle = h.register_hook(lambda g: print("arrives at h:", g.tolist()) or g.clamp(max=1.0))
+(5 * h).sum().backward()
+handle.remove()
+print("x.grad after clipping in the middle:", x.grad, "  without:", 5 * 2 * x.detach())
+
+# %% [markdown]
+# When training stands still, print one line a parameter. Five faces, five causes:
+
+# %%
+names = ["healthy", "cut off", "switched off", "vanishing", "exploding"]
+p = {name: torch.full((4,), 0.5, requires_grad=True) for name in names}
+loss = p["healthy"].sum() + p["cut off"].detach().sum() + torch.relu(p["switched off"] - 2).sum()
+loss = loss + (p["vanishing"] ** 20).sum() + torch.exp(50 * p["exploding"]).sum()
+loss.backward()
+for name, t in p.items():
+    print(f"{name:13}", "None" if t.grad is None else f"{t.grad.norm():.0e}")
+
+# %% [markdown]
+# `None`: the parameter is not in the graph; look for `detach`, `no_grad` or a forgotten use. Exactly 0: in the graph, but a unit is switched off or saturated. Tiny or huge: the product of many slopes shrinks or grows; better initialisation, normalisation, clipping. Chapter 12 makes a tool of this.
+#
+# ## The graph that changes with the data
+#
+# The graph is recorded anew each time, so `if` and `while` may depend on values. Backward follows the branch that was taken. But the *decision* has no derivative. Halve a number until it is at most 1:
+
+# %% alt="A sawtooth: halving x until it is at most 1. Between 1 and 2, 2 and 4, 4 and 8 the output rises from one half to 1 and drops back. Its gradient is a staircase going down: 1, one half, one quarter, one eighth."
+def halve(t):
+    while t > 1:
+        t = t / 2
+    return t
+
+
+xs = torch.linspace(0.05, 8, 200).requires_grad_()
+outputs = torch.stack([halve(t) for t in xs])
+outputs.sum().backward()
+lines = {"halve(x)": outputs, "gradient from autograd": xs.grad}
+plots.curves(lines, x=xs.detach(), title="One program, a new graph per input", xlabel="x", ylabel="value")
+
+# %% [markdown]
+# Each tooth is a graph of another depth. Autograd gives the slope of the tooth, ½ᵏ after k halvings, and knows nothing of the drop at its end. The answer is right for the branch taken; whether that is what you want, you must decide.
+
+# %% [markdown]
+# ### Exercise 2.8 · As deep as the data asks
+# ★★★★☆ · 25 min · implementation · 8 points
+#
+# `dynamic_net`: start with h = x. While ‖h‖ > 1, at most 50 times: h ← h @ weight; if `drop` > 0, then multiply by the mask `torch.rand(h.shape, generator=generator) >= drop`, freshly drawn each time, and divide by 1 − drop.
+#
+# `graph_size`: how many notes can be reached from `y.grad_fn`, each counted once.
+#
+# x = [6, 8], weight = ½ · identity: norms 10, 5, 2.5, 1.25, 0.625, so four steps, result x/16, gradient 1/16. For a leaf x, (2 * x).sum() has 3 notes: sum, product, AccumulateGrad; x + x has 2.
+#
+# <details><summary>Hint 1</summary>
+#
+# `graph_size`: keep a set of notes seen and a list of notes to visit. Graphs may be thousands deep, so no recursion.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `note.next_functions` is a tuple of pairs (note or None, number). In the net, let `h` keep its history and never touch the global generator.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-2-8"}
+def dynamic_net(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    drop: float = 0.0,
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
+    """Apply h @ weight while the norm of h exceeds 1, at most 50 times, starting from h = x.
+
+    x: (n,); weight: (n, n). Gradients flow to both.
+    drop: if above 0, each step ends with h · mask / (1 - drop), where the mask is a fresh
+    torch.rand(h.shape, generator=generator) >= drop. Returns h, shape (n,).
+    """
+    ### BEGIN SOLUTION
+    h, steps = x, 0
+    while h.norm() > 1 and steps < 50:
+        h = h @ weight
+        if drop > 0:
+            h = h * (torch.rand(h.shape, generator=generator) >= drop) / (1 - drop)
+        steps += 1
+    return h
+    ### END SOLUTION
+
+
+def graph_size(y: torch.Tensor) -> int:
+    """Number of different notes reachable from y.grad_fn, AccumulateGrad included; 0 without one."""
+    ### BEGIN SOLUTION
+    seen, waiting = set(), [y.grad_fn]
+    while waiting:
+        note = waiting.pop()
+        if note is not None and note not in seen:
+            seen.add(note)
+            waiting.extend(following for following, _ in note.next_functions)
+    return len(seen)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-2-8-check", "points": 1}
+# Arrange
+pair = torch.tensor([1.0, 2.0])
+# Act
+leaf = pair.clone().requires_grad_()
+sizes = [graph_size((2 * leaf).sum()), graph_size(leaf + leaf), graph_size(leaf)]
+# Assert
+check.equal(
+    sizes,
+    [3, 2, 0],
+    "the sizes of (2 * x).sum(), x + x and x",
+    ideas={
+        "A constant such as 2 has no note: its place holds None, which does not count": [4, 2, 0],
+        "x + x reaches the same note twice: count it once": [3, 3, 0],
+        "AccumulateGrad, at the end of the walk, is a note too": [2, 1, 0],
+    },
+    hint="Notes are y.grad_fn and, from there, all next_functions",
+)
+
+# %% nbgrader={"grade_id": "ex-2-8-check-2", "points": 2}
+# Arrange
+x_far = torch.tensor([6.0, 8.0])
+half = 0.5 * torch.eye(2)
+one_two = torch.tensor([1.0, 2.0])
+# Act
+deep = observe.vjp(dynamic_net, (x_far, half), one_two)
+# Assert
+check.close(
+    deep["value"],
+    torch.tensor([0.375, 0.5]),
+    "dynamic_net at [6, 8]",
+    ideas={
+        "One step only: ask again after each step (while, not if)": torch.tensor([3.0, 4.0]),
+        "One step too few: go on while the norm is above 1": torch.tensor([0.75, 1.0]),
+        "One step too many: ask before the step": torch.tensor([0.1875, 0.25]),
+    },
+    hint="Steps are taken while the norm of h is above 1",
+)
+check.close(
+    deep["grads"][0] if False else deep["grads"],
+    [torch.tensor([0.0625, 0.125]), torch.tensor([[3.0, 6.0], [4.0, 8.0]])],
+    "the gradients of x and weight",
+)
