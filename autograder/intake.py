@@ -102,10 +102,10 @@ def read_bytes(path: Path) -> bytes:
         raise Refused(f"there is no {path.name} in the folder") from None
     except OSError as error:
         raise Refused(f"{path.name} cannot be opened ({error.strerror})") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Refused(f"{path.name} is not a regular file")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise Refused(f"{path.name} is not a regular file")
         data = file.read(LIMITS.submission_bytes + 1)
     if len(data) > LIMITS.submission_bytes:
         raise Refused(f"{path.name} is larger than {LIMITS.submission_bytes // 2**20} MiB")

@@ -10,6 +10,7 @@ class Limits:
     """What one submission may use. Seconds are wall-clock, sizes are bytes."""
 
     cell_seconds: int = 30  # an exercise's graded cell takes about 1 s; a slow laptop five times that
+    setup_seconds: int = 120  # imports and small data, on a machine that is busy
     notebook_seconds: int = 300  # the sum over a chapter, so that no submission holds the class up
     judge_seconds: int = 120  # the checks of one submission; they only compare arrays
     submission_bytes: int = 20 * 2**20  # a notebook with many figures has about 2 MiB

@@ -123,7 +123,7 @@ class _Runner:
             if cell.id in self.probes:
                 self.result.claims[cell.id] = self.act(kernel, cell)
             else:
-                count, cell.outputs = kernel.execute(cell.source)
+                count, cell.outputs = kernel.execute(cell.source, ours="setup" in tags(cell))
                 cell.execution_count = count
                 self.written[count or 0] = cell.source
                 if any(o.get("ename") == "NotImplementedError" for o in cell.outputs):
@@ -145,13 +145,15 @@ class _Runner:
     def act(self, kernel: _Kernel, cell: NotebookNode) -> Claim:
         probe = self.probes[cell.id]
         inputs = base64.b64encode(probe.inputs).decode()
-        kernel.execute(f"import gradus.crossing\ngradus.crossing.receive(globals(), {inputs!r})")
+        receive = f"import gradus.crossing\ngradus.crossing.receive(globals(), {inputs!r})"
+        kernel.execute(receive, ours=True)
         count, outputs = kernel.execute(probe.cell.act.text)
         cell.execution_count, cell.outputs = count, outputs
         failure = next((o for o in outputs if o.output_type == "error"), None)
         if failure is not None:
             return self.failed_act(failure, _owner(cell))
-        _, outputs = kernel.execute(f"gradus.crossing.ship(globals(), {probe.cell.shipped!r})")
+        ship = f"gradus.crossing.ship(globals(), {probe.cell.shipped!r})"
+        _, outputs = kernel.execute(ship, ours=True)
         for output in reversed(outputs):
             if CLAIMS_MIME in output.get("data", {}):
                 return _claim(output.data[CLAIMS_MIME])
@@ -199,13 +201,17 @@ class _Kernel:
     def __init__(self, client: NotebookClient, limits: Limits) -> None:
         self.client, self.limits = client, limits
 
-    def execute(self, source: str) -> tuple[int | None, list[NotebookNode]]:
-        """(execution count, outputs). Raises _Broken when the kernel cannot be used any more."""
+    def execute(self, source: str, ours: bool = False) -> tuple[int | None, list[NotebookNode]]:
+        """(execution count, outputs). Raises _Broken when the kernel cannot be used any more.
+
+        ``ours``: the course's own code, which may take longer than a student's cell.
+        """
         cell = nbformat.v4.new_code_cell(source)
+        seconds = self.limits.setup_seconds if ours else self.limits.cell_seconds
+        self.client.timeout = seconds
         try:
             self.client.execute_cell(cell, 0)
         except CellTimeoutError:
-            seconds = self.limits.cell_seconds
             raise _Broken(f"stopped after {seconds} s: does a loop never end?") from None
         except DeadKernelError:
             raise _Broken("your code ended the Python process (exit, or out of memory)") from None

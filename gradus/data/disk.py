@@ -40,6 +40,11 @@ class DataError(RuntimeError):
     """A data set that is on disk but cannot be used, or that cannot be fetched."""
 
 
+def in_a_line(error: Exception) -> str:
+    """What an error says, on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 @contextmanager
 def reading(path: Path, name: str) -> Iterator[None]:
     """Turn what goes wrong while reading `path` into a DataError with the cure."""
@@ -49,7 +54,7 @@ def reading(path: Path, name: str) -> Iterator[None]:
         raise
     except _BROKEN as error:
         raise DataError(
-            f"{path} is damaged or only half downloaded ({error}). Delete it; then "
+            f"{path} is damaged or only half downloaded ({in_a_line(error)}). Delete it; then "
             f"gradus.load({name!r}, download=True) fetches it again, and without download "
             "you get the embedded stand-in."
         ) from error

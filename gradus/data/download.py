@@ -4,7 +4,7 @@ from pathlib import Path
 
 from .. import vision
 from .catalogue import FOLDERS, IMDB, LOOSE_FILES
-from .disk import DataError
+from .disk import DataError, in_a_line
 
 _TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10"}
 
@@ -27,6 +27,6 @@ def fetch(name: str, root: Path) -> None:
             datasets.utils.download_url(known.url, folder, known.file, known.md5)
     except (OSError, RuntimeError, EOFError) as error:
         raise DataError(
-            f"could not download {name!r} into {root} ({error}). Check the network and the free "
-            "space, or leave download=True out: the embedded stand-in needs neither."
+            f"could not download {name!r} into {root} ({in_a_line(error)}). Check the network and "
+            "the free space, or leave download=True out: the embedded stand-in needs neither."
         ) from error

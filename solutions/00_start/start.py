@@ -13,21 +13,16 @@
 # %% [markdown]
 # # 0 · Start here
 #
-# Welcome. Each chapter is one notebook: you read a little, run a little, and fill in small pieces of code that a check judges at once. In this first one you learn how that works, and when deep learning is worth the trouble.
-#
-# Afterwards you can
+# Each chapter is a notebook: you read a little, run a little, and fill in small pieces of code that a check judges at once. Here you learn how that works, and when deep learning is worth the trouble. Afterwards you can
 #
 # - run a notebook without being fooled by its memory, and read a failing check,
-# - save, check and hand in a chapter,
+# - check and hand in a chapter,
 # - choose a tool for a problem, and let measurements decide where rules of thumb run out,
 # - say which device a tensor is on, and why that matters.
 #
 # Reading: 35 minutes · exercises: 60 minutes · 22 points
 #
-# You need Python and some linear algebra; no network and no GPU.
-
-# %% [markdown]
-# The framed cell below is code. Click into it, then press **Shift+Enter**: Python runs it and moves on to the next cell. This one only imports what the chapter needs, so it shows nothing.
+# No network, no GPU needed. The framed cell below is code: click into it and press **Shift+Enter** to run it. It only imports things, so it shows nothing.
 
 # %% tags=["setup"]
 import matplotlib.pyplot as plt
@@ -49,25 +44,16 @@ from gradus import check, plots, seeded
 # %% [markdown]
 # ## Cells and the kernel
 #
-# A notebook is a column of **cells**, some text, some code. Behind the page runs a Python process, the **kernel**. Running a cell sends its code there; what comes back is shown underneath.
+# A notebook is a column of **cells**, text or code. Behind it runs a Python process, the **kernel**. Running a cell sends its code there; what comes back is shown underneath.
 #
 # | to … | press |
 # |---|---|
 # | run a cell and go on | Shift+Enter |
 # | stop a cell that runs too long | ■ in the toolbar |
 # | save | Ctrl+S (⌘S on a Mac) |
-# | start afresh | menu *Kernel*, *Restart Kernel and Run All Cells…* |
+# | start afresh | *Kernel*, *Restart Kernel and Run All Cells…* |
 #
-# If the last line of a cell is an expression, its value is shown without `print`.
-
-# %%
-squares = [n**2 for n in range(5)]
-squares
-
-# %% [markdown]
-# The kernel remembers every name from every cell that you have *run*, in the order in which you ran them. What merely stands on the page is unknown to it. That is the one trap of notebooks, and it catches everybody once.
-#
-# Here is your first Predict question. Write your choice into the cell below it, *before* you look further: guessing wrong and then seeing the truth is the best way to remember it. Each is worth one point.
+# The kernel remembers every name from every cell that you have *run*, in the order in which you ran them. That is the one trap of notebooks, as your first Predict question shows. Write your choice into the cell under it *before* you look further.
 
 # %% [markdown]
 # ### Predict 0.1 · What does the kernel remember?
@@ -113,28 +99,24 @@ exec("print(rate)", names)  # you run cell B
 #
 # A check has three parts. *Arrange* prepares inputs, *Act* calls your code, *Assert* compares. You may read every line of it, and it will often help.
 #
-# How does a failure look? Somebody was asked for the *share* of rainy days:
+# How does a failure look? Somebody was asked for the *share* of rainy days, then for two shares, and got both wrong:
+
 
 # %%
-rainy = torch.tensor([True, True, True, False])
-answer = 100 * rainy.float().mean()  # somebody's answer
-try:
-    idea = "this is a percentage; a share lies between 0 and 1"
-    check.close(answer, 0.75, "share of rainy days", ideas={idea: 75.0})
-except check.CheckFailed as failure:
-    print("✗", failure)
+def show(value, expected, what, **more):
+    """Run a check and print how it fails."""
+    try:
+        check.close(value, expected, what, **more)
+    except check.CheckFailed as failure:
+        print("✗", failure)
+
+
+idea = "this is a percentage; a share lies between 0 and 1"
+show(75.0, 0.75, "share of rainy days", ideas={idea: 75.0})
+show(torch.tensor([0.75]), torch.tensor([0.75, 0.5]), "shares per week")
 
 # %% [markdown]
-# Read it from the left: *what* was judged, then the *idea* that probably went wrong, then what was expected and what your code gave. (In a real check the `try` is missing and the same lines stand in red.)
-#
-# When no known mistake fits, the check says how the value differs. Shapes come first, because nothing else makes sense before they agree:
-
-# %%
-per_week = torch.tensor([0.75])
-try:
-    check.close(per_week, torch.tensor([0.75, 0.5]), "share per week")
-except check.CheckFailed as failure:
-    print("✗", failure)
+# Read a failure from the left: *what* was judged, then the *idea* that probably went wrong, then what was expected and what your code gave. When no known mistake fits, the check says how the value differs, shapes first: nothing else makes sense before they agree. (In a real check the same lines stand on a red ground.)
 
 # %% [markdown]
 # **Hidden tests.** A check shows two or three small cases. After you hand in, hidden tests try your code on others. You will see their title, the likely idea and the points, not their inputs. They test nothing that the text does not ask for, but code that only fits the example will not pass.
@@ -156,7 +138,7 @@ print((predicted == actual).float())
 # ### Exercise 0.1 · Your first graded cell
 # ★☆☆☆☆ · 8 min · implementation · 2 points
 #
-# **Goal.** Write `accuracy(predictions, labels)`: two integer tensors of shape (n,), n ≥ 1, come in; the share of positions where they agree comes out, a number from 0 to 1 (a tensor that holds this one number is fine too).
+# **Goal.** Write `accuracy(predictions, labels)`: two integer tensors of shape (n,), n ≥ 1, come in; the share of positions where they agree comes out, a number from 0 to 1.
 #
 # **Example.** `[3, 1, 4, 1]` against `[3, 1, 4, 2]`: three of four agree, so 0.75.
 #
@@ -218,10 +200,9 @@ check.close(share_none, 0.0, "accuracy when nothing is right")
 # | `make check CH=00_start` | runs your saved notebook from the top and lists what passes |
 # | `make submit CH=00_start ME=ada` | hands it in under the name `ada` |
 #
-# Save first: the commands read the *file*, not the browser. You may check and hand in as often as you like; the last one counts. The README says how to do the same without `make`.
-
-# %% [markdown]
-# The grader copies only the text of your answer cells (and cells that you added) into a clean copy of the chapter. So you cannot break your mark by deleting a check or by editing some text: scribble, print, try things out. Add a cell with the key **B** whenever you want to look at something.
+# Save first: the commands read the *file*, not the browser. Hand in as often as you like; the last one counts. (Without `make`: see the README.)
+#
+# The grader puts only your answer cells, and cells that you added, into a clean copy of the chapter. So you cannot break your mark by editing anything else: scribble, print, add a cell with the key **B**.
 
 # %% [markdown]
 # ## Deep learning, or something simpler?
@@ -306,17 +287,11 @@ choice_2 = predict_0_2
 # Assert
 check.one_of(choice_2, ("a", "b", "c"), "your choice")
 
-# %% alt="Eight handwritten digits in a dark frame; below them the same digits with their pixels rearranged, which look like noise."
+# %% tags=["demo"]
 digits = load_digits()
 pictures = np.pad(digits.images / 16, ((0, 0), (2, 2), (2, 2)))  # 12 x 12, a dark frame around
 order = np.random.default_rng(0).permutation(144)
 shuffled = pictures.reshape(-1, 144)[:, order].reshape(-1, 12, 12)
-plots.image_grid(torch.from_numpy(np.concatenate([pictures[:8], shuffled[:8]])))
-
-# %% [markdown]
-# *Above, eight digits; below, the same eight with their pixels rearranged.*
-
-# %% tags=["demo"]
 for name in ("boosting", "MLP"):
     for kind, images in (("as drawn", pictures), ("shuffled", shuffled)):
         flat = images.reshape(-1, 144)
@@ -324,10 +299,15 @@ for name in ("boosting", "MLP"):
         share_right = clone(tools[name]).fit(x_train, y_train).score(x_test, y_test)
         print(f"{name:8} {kind}: {share_right:.2f}")
 
+# %% tags=["demo"] alt="Eight handwritten digits in a dark frame; below them the same digits with their pixels rearranged, which look like noise."
+plots.image_grid(torch.from_numpy(np.concatenate([pictures[:8], shuffled[:8]])))
+
 # %% [markdown]
+# *Above, eight digits; below, the same eight with their pixels rearranged.*
+#
 # Neither tool noticed. It is sometimes said that an MLP looks at each pixel on its own; it does not, it mixes all of them from the first layer on. What it lacks is any notion of *neighbours*: pixel 17 is as far from pixel 18 as from pixel 140. Rearrange the columns of its weights together with the pixels, and the output is the same:
 
-# %%
+# %% tags=["demo"]
 layer = nn.Linear(144, 5)
 picture = torch.from_numpy(pictures[0]).float().flatten()
 rearranged = nn.functional.linear(picture[order], layer.weight[:, order], layer.bias)
@@ -336,14 +316,16 @@ print(torch.allclose(layer(picture), rearranged, atol=1e-5))
 # %% [markdown]
 # A **convolutional network** (chapter 7) has that notion built in: it slides one small pattern over the whole picture. Below, three tools learn from centred digits. Then the test digits move sideways by a pixel or two, which no person would even notice. You need not understand the network yet.
 
+
 # %% tags=["demo"]
+def as_tensor(images):
+    return torch.from_numpy(images).float()[:, None]
+
+
 x_train, x_test, y_train, y_test = train_test_split(pictures, digits.target, random_state=0)
-as_tensor = lambda images: torch.from_numpy(images).float()[:, None]  # noqa: E731
 torch.manual_seed(0)
-net = nn.Sequential(
-    nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Conv2d(16, 64, 5), nn.ReLU(),
-    nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(64, 10),
-)  # fmt: skip
+features = nn.Sequential(nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Conv2d(16, 64, 5), nn.ReLU())
+net = nn.Sequential(features, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(64, 10))
 train_set = torch.utils.data.TensorDataset(as_tensor(x_train), torch.from_numpy(y_train))
 loader = torch.utils.data.DataLoader(train_set, 64, shuffle=True, generator=seeded(0))
 optimiser = torch.optim.AdamW(net.parameters(), lr=5e-3)
@@ -364,7 +346,7 @@ plots.curves(lines, x=shifts, xlabel="shift of the test digits in pixels", ylabe
 # %% [markdown]
 # *Moved by one pixel, boosting and the MLP lose about half of the digits, by two pixels nearly all; the convolutional network hardly cares.*
 #
-# Same 1,347 training pictures for all three. So it was not the amount of data that decided here but what the tool takes for granted.
+# All three learnt from the same 1,347 pictures. What decided was not the amount of data but what each tool takes for granted. (Another `manual_seed` gives nearly the same picture; try it.)
 
 # %% [markdown]
 # ### Rules of thumb
@@ -454,7 +436,7 @@ wine = load_wine()
 print("rows, columns:", wine.data.shape)
 for column in (0, 10, 12):
     values = wine.data[:, column]
-    print(f"{wine.feature_names[column]:8} {values.min():7.3g} to {values.max():.3g}")
+    print(f"{wine.feature_names[column]:8} {values.min():6.1f} to {values.max():6.1f}")
 
 # %% [markdown]
 # ### Predict 0.3 · Another unit
@@ -489,15 +471,14 @@ unit[12] = 1000
 for name in ("boosting", "MLP"):
     before = clone(tools[name]).fit(x_train, y_train).predict(x_test)
     after = clone(tools[name]).fit(x_train * unit, y_train).predict(x_test * unit)
-    print(f"{name:8}: {(before != after).sum()} of {len(y_test)} predictions differ")
+    print(f"{name:8}: the same predictions? {(before == after).all()}")
 
 # %% [markdown]
-# A tree only asks "above or below?", so a unit does not matter to it. A network *adds up* weighted columns, and the one with the largest numbers drowns the others. Hence, before a network, **standardise**: from each column subtract its mean and divide by its standard deviation.
+# A tree only asks "above or below?", so units do not matter to it. A network *adds up* weighted columns, and the one with the largest numbers drowns the others. Hence, before a network, **standardise**: from each column subtract its mean and divide by its standard deviation.
 #
-# Whose mean? That of the **training rows**, and of them alone. The test rows play the future, and no one knows the mean of the future. Using all rows usually changes little, which is why the mistake survives; the same slip with something that has seen the labels can invent accuracy from pure noise (chapter 13).
-
-# %% [markdown]
-# A `make_pipeline(StandardScaler(), model)` does it right: the scaler learns its means when the model is fitted. Now for the contest. We keep a quarter of the wines apart for testing, once:
+# Whose mean? That of the **training rows** alone. The test rows play the future, and no one knows its mean. Using all rows usually changes little, which is why the mistake survives; the same slip with the labels can invent accuracy from pure noise (chapter 13).
+#
+# `make_pipeline(StandardScaler(), model)` does it right. Now the contest, with a quarter of the wines kept for testing. First, one such split:
 
 # %%
 splits = StratifiedShuffleSplit(n_splits=5, test_size=0.25, random_state=1)
@@ -553,11 +534,10 @@ print(f"mean {difference.mean():.3f}, spread {difference.std(ddof=1):.3f}")
 print(f"spreads needed at the 5 % level: {2.776 * (1 / 5 + 1 / 3) ** 0.5:.2f}")
 
 # %% [markdown]
-# The mean difference is less than half of its spread, and not even the sign is safe. This table does not decide between the two, and the linear model is as good as either: take that one.
+# The mean is less than half of its spread, and not even the sign is safe. This table does not decide between the two, and the linear model is as good as either: take that one.
 #
-# Our rule: call it **decided** when the mean is more than *two* spreads from zero. Why not divide the spread by √5? Because splits of one table overlap and are not independent. A t-test corrected for that (Nadeau and Bengio) asks, for five splits with a quarter held out, for 2.78 · √(1/5 + 1/3) = 2.03 spreads. Two will do.
-
-# %% [markdown]
+# Our rule: call it **decided** when the mean is more than *two* spreads from zero. Why not divide the spread by √5? Because splits of one table overlap and are not independent. A t-test corrected for that (Nadeau and Bengio) asks, for five splits with a quarter held out, for 2.03 spreads. Two will do.
+#
 # Now make the table worse, as tables in companies are: add columns of pure noise.
 
 # %% tags=["demo"] alt="Accuracy against the number of useless columns from 0 to 100, with bars for the spread. Boosting and the linear model stay near 0.95; the MLP falls from 0.97 to about 0.8."
@@ -685,24 +665,22 @@ def decide(first: list[float], second: list[float]) -> dict[str, float | str]:
 # %% nbgrader={"grade_id": "ex-0-3-check-3", "points": 1}
 # Arrange
 one, two = [0.90, 0.94, 0.92], [0.80, 0.82, 0.84]
-biased = 0.02 * (2 / 3) ** 0.5
+wanted_verdict = {"difference": 0.1, "spread": 0.02, "winner": "first"}
+by_n = {**wanted_verdict, "spread": 0.02 * (2 / 3) ** 0.5}
+turned = {"difference": -0.1, "spread": 0.02, "winner": "second"}
 # Act
 verdict = decide(one, two)
 # Assert
 check.close(
     verdict,
-    {"difference": 0.1, "spread": 0.02, "winner": "first"},
+    wanted_verdict,
     "the verdict on .90, .94, .92 against .80, .82, .84",
     ideas={
-        "the spread divides by n - 1 (ddof=1), not by n": {
-            "difference": 0.1, "spread": biased, "winner": "first"
-        },
-        "this looks like second minus first": {
-            "difference": -0.1, "spread": 0.02, "winner": "second"
-        },
+        "the spread divides by n - 1 (ddof=1), not by n": by_n,
+        "this looks like second minus first": turned,
     },
     hint="Subtract split by split, then take mean and spread of the differences",
-)  # fmt: skip
+)
 
 # %% [markdown]
 # **What just happened.** You wrote what `make_pipeline` and `cross_val_score` do inside, and a verdict that can say "I do not know". Every honest comparison of models, in a paper or in a company, is built from these three pieces.
@@ -749,10 +727,10 @@ print(numbers.device)
 # ### Predict 0.5 · Two devices
 # ★☆☆☆☆ · 2 min · conceptual · 1 point
 #
-# `x` is on the CPU. `w` is on another device. What does `x @ w` do?
+# Two tensors have the same shape. `x` is on the CPU, `w` is on another device. What does `x + w` do?
 #
-# - a: PyTorch moves `w` to the CPU, then multiplies
-# - b: it multiplies on the faster device
+# - a: PyTorch moves `w` to the CPU, then adds
+# - b: it moves `x` to the faster device, then adds
 # - c: it raises an error
 
 # %% nbgrader={"grade_id": "predict-0-5"}
@@ -768,19 +746,17 @@ choice_5 = predict_0_5
 # Assert
 check.one_of(choice_5, ("a", "b", "c"), "your choice")
 
-# %% [markdown]
-# No second device at hand? There is always `meta`, a device that knows shapes and holds no numbers. It is good for exactly this kind of experiment:
-
 # %%
-x, w = torch.ones(2, 3), torch.ones(3, 4, device="meta")
+x = torch.ones(2, 3)
+w = torch.ones(2, 3, device="meta")  # meta: a device that knows shapes and holds no numbers
 try:
-    x @ w
+    x + w
 except RuntimeError as error:
-    print(type(error).__name__, "·", str(error).splitlines()[0][:80])
-print("both on meta:", (x.to("meta") @ w).shape)
+    print(error)
+print((x.to("meta") + w).device)
 
 # %% [markdown]
-# PyTorch never moves a tensor behind your back, because copying is slow and should be seen. Two habits keep code free of such errors:
+# PyTorch never moves a tensor behind your back (a tensor with a single number and no dimension is the one exception), because copying is slow and should be seen. Two habits keep code free of such errors:
 #
 # - one `device` variable at the top; `model.to(device)` and `batch.to(device)`, nowhere a literal `"cuda"`,
 # - inside a function, new tensors are made where the input lives.
@@ -796,16 +772,11 @@ for place in ("cpu", "meta"):
     print(place, "->", with_ones(torch.zeros(2, 3, device=place)).device)
 
 # %% [markdown]
-# **Installing.** There is one build of PyTorch for each kind of accelerator, each with its own index on the download page. Choose *one*; never install two side by side. The CPU build is enough for this course.
+# **Installing.** There is one build of PyTorch for each kind of accelerator, each with its own package index. Choose *one*; never install two side by side. The CPU build is enough for this course.
 #
-# **Timing.** An accelerator answers Python before it has finished, so a stopwatch around one line measures nothing. You will do it properly in exercise 1.6.
-
-# %% [markdown]
-# ## Around PyTorch
+# **Timing.** An accelerator answers Python before it has finished, so a plain stopwatch measures nothing. You will time properly in exercise 1.6.
 #
-# PyTorch began at Facebook's AI lab in 2016 and has belonged to the PyTorch Foundation, part of the Linux Foundation, since September 2022.
-#
-# Much on the web about it is older than it looks. TorchText stopped in April 2024, TorchServe was archived in August 2025, and TorchScript is deprecated in favour of `torch.export` (chapter 15). Tables that compare PyTorch with other frameworks rarely say what was measured, on which machine and when. Treat them as you now treat a single split.
+# **Reading about it.** PyTorch began at Facebook's AI lab and has belonged to the PyTorch Foundation, part of the Linux Foundation, since September 2022. Much on the web is older than it looks: TorchText stopped in April 2024, TorchServe was archived in August 2025, TorchScript is deprecated in favour of `torch.export` (chapter 15). And tables that compare frameworks rarely say what was measured, and when: treat them like a single split.
 
 # %% [markdown]
 # ## What to remember

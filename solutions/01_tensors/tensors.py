@@ -25,7 +25,7 @@
 # - select, replace and gather values;
 # - write code that runs on any device, and time it without fooling yourself.
 #
-# Reading: 40 minutes · exercises: 98 minutes · 50 points
+# Reading: 40 minutes · exercises: 97 minutes · 50 points
 #
 # You need Python and the idea of a matrix. Take a break after the third exercise.
 
@@ -377,7 +377,7 @@ print(tuple(one.mT.shape), "mT: swap the last two (.T is for matrices only)")
 
 # %% [markdown]
 # ### Exercise 1.2 · Views and what they hold
-# ★★★☆☆ · 15 min · conceptual · 8 points
+# ★★★☆☆ · 12 min · conceptual · 8 points
 #
 # Three short functions; each docstring says what to return. Nothing may be copied unless it must.
 #
@@ -801,7 +801,9 @@ labels = torch.tensor([2, 0, 1, 2])
 print(scores.gather(1, labels[:, None]).squeeze(1))
 print(scores[torch.arange(4), labels], "the same, with two lists of positions")
 one_hot = torch.zeros(4, 3).scatter(1, labels[:, None], 1.0)
-plots.heat(scores * one_hot, annotate=True, title="scores · one_hot", xlabel="class", ylabel="sample")
+plots.heat(
+    scores * one_hot, annotate=True, title="scores · one_hot", xlabel="class", ylabel="sample"
+)
 
 # %% [markdown]
 # The picture shows the four scores that `gather` picked; the one-hot code has wiped out the others.
@@ -983,7 +985,7 @@ print("gradient through the norm:       ", steps.grad)
 
 # %% [markdown]
 # ### Exercise 1.5 · Pairwise distances
-# ★★★★☆ · 18 min · problem solving · 8 points
+# ★★★★☆ · 15 min · problem solving · 8 points
 #
 # Write `pairwise_distances(x)` and `nearest(x)` for points `x` of shape `(N, D)`, near the origin or
 # far from it. No loop, no `torch.cdist`: you saw both what it hides and what it can cost. The diagonal
@@ -1051,9 +1053,7 @@ check.close(
     },
     hint="Differences of shape (N, N, D), squares, sum over D, root.",
 )
-check.avoids(
-    text_5, "the answer's text", calls=("cdist", "pdist", "pairwise_distance"), loops=True
-)
+check.avoids(text_5, "the answer's text", calls=("cdist", "pdist", "pairwise_distance"), loops=True)
 
 # %% nbgrader={"grade_id": "ex-1-5-check-2", "points": 1}
 # Arrange
@@ -1173,7 +1173,7 @@ plots.close(fig)
 
 # %% [markdown]
 # ### Exercise 1.6 · Any device, honest time
-# ★★★☆☆ · 18 min · production · 7 points
+# ★★★☆☆ · 15 min · production · 7 points
 #
 # Write `pick_device`, `add_ramp` and `timed`. The outside world (machine, queue, clock) comes in as
 # an argument, so that your code can be tested for a GPU that nobody here owns.
@@ -1456,3 +1456,810 @@ check.close(
 # - C. R. Harris et al., *Array programming with NumPy*, Nature, 2020: broadcasting and its rules.
 # - A. Paszke et al., *PyTorch: An Imperative Style, High-Performance Deep Learning Library*, NeurIPS,
 #   2019: the queue between Python and the GPU.
+
+# %% [markdown]
+# ## Hidden tests
+#
+# <details><summary>What stands here</summary>
+#
+# The cells below hold the rest of the tests; in your copy they are empty but for a title. They run
+# when you hand in, on other sizes and harder cases than the checks above.
+#
+# </details>
+
+# %% nbgrader={"grade_id": "predict-1-1-hidden-1", "points": 1}
+# Hidden test predict 1.1 · a brighter pixel · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+# Act
+said_1 = predict_1_1
+# Assert
+check.equal(
+    said_1,
+    "c",
+    "your choice",
+    ideas={
+        "uint8 has no room for 300, and a plain number does not widen the dtype": "a",
+        "PyTorch does not clip at the largest value of a dtype": "b",
+        "integer overflow raises nothing, which is what makes it dangerous": "d",
+    },
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "predict-1-2-hidden-1", "points": 1}
+# Hidden test predict 1.2 · eight by eight, or not · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+# Act
+said_2 = predict_1_2
+# Assert
+check.equal(
+    said_2,
+    "d",
+    "your choice",
+    ideas={
+        "the count of numbers divides evenly, so view has nothing to complain about": "a",
+        "view does not know what a sample is; it counts numbers": "b",
+        "each image is twice as large in both directions, not in one": "c",
+    },
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "predict-1-3-hidden-1", "points": 1}
+# Hidden test predict 1.3 · a perfect prediction · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+# Act
+said_3 = predict_1_3
+# Assert
+check.equal(
+    said_3,
+    "a",
+    "your choice",
+    ideas={
+        "broadcasting never drops the extra dimension of the column": "b",
+        "shapes are aligned at the right: the 5 of the target meets the 1": "c",
+        "a 1 is stretched, and a missing dimension counts as 1": "d",
+    },
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "predict-1-4-hidden-1", "points": 1}
+# Hidden test predict 1.4 · which write arrives · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+# Act
+said_4 = predict_1_4
+# Assert
+check.equal(
+    said_4,
+    "b",
+    "your choice",
+    ideas={
+        "only what shape and strides can say is a view; a mask cannot be said so": "a",
+        "a list of positions copies, even a list of one": "c",
+        "a plain number in the brackets gives a view": "d",
+    },
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-1-hidden-1", "points": 1}
+# Hidden test 1.1 · the same seed, the same numbers · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+nothing_1 = torch.zeros(6, 3)
+# Act
+same_1 = make_tensors(11, 6)["normal"] - make_tensors(11, 6)["normal"]
+other_1 = make_tensors(12, 6)["normal"] - make_tensors(11, 6)["normal"]
+# Assert
+check.close(
+    same_1,
+    nothing_1,
+    "the difference of two calls with the same seed",
+    hint="Make the generator inside the function, from the seed, and pass it as generator=.",
+)
+check.differs(
+    other_1,
+    nothing_1,
+    "the difference of two calls with different seeds",
+    hint="The seed is not used, or it is always the same.",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-1-hidden-2", "points": 1}
+# Hidden test 1.1 · normal, also for many rows · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+# Act
+many_1 = make_tensors(5, 20000)["normal"]
+many_shape_1 = tuple(many_1.shape)
+many_mean_1, many_std_1 = many_1.mean().item(), many_1.std().item()
+many_near_1 = (many_1.abs() < 1).float().mean().item()
+# Assert
+check.equal(
+    many_shape_1,
+    (20000, 3),
+    "the shape for 20000 rows",
+    ideas={"the number of rows is an argument, not always 5": (5, 3)},
+)
+check.close(
+    many_std_1,
+    1.0,
+    "the standard deviation",
+    atol=0.02,
+    ideas={"that is the spread of uniform numbers; randn is normal, rand is not": 12**-0.5},
+)
+check.close(many_mean_1, 0.0, "the mean", atol=0.02, hint="A standard normal has mean 0.")
+check.close(many_near_1, 0.683, "the share within one deviation", atol=0.01)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-1-hidden-3", "points": 1}
+# Hidden test 1.1 · the global dice lie untouched · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+undisturbed_1 = torch.rand(4, generator=seeded(3))
+used_1, reset_1 = seeded(3), seeded(4)
+torch.randn(5, 3, generator=used_1)
+torch.randn(5, 3, generator=reset_1)
+after_use_1 = torch.rand(4, generator=used_1)
+after_reset_1 = torch.rand(4, generator=reset_1)
+# Act
+torch.manual_seed(3)
+ignored_1 = make_tensors(4, 5)
+next_1 = torch.rand(4)
+# Assert
+check.close(
+    next_1,
+    undisturbed_1,
+    "the next global random numbers",
+    ideas={
+        "your function threw the global dice; pass generator= to randn": after_use_1,
+        "torch.manual_seed sets the dice of the whole program; use a torch.Generator": after_reset_1,
+    },
+    hint="Something in your function seeds or draws from the global generator.",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-2-hidden-1", "points": 1}
+# Hidden test 1.2 · a tour of another size · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+path_2 = torch.arange(30)
+path_grid_2 = torch.arange(30).reshape(5, 2, 3)
+path_turned_2 = torch.stack([sheet.T for sheet in path_grid_2])
+# Act
+path_tour_2 = shape_tour(path_2, (5, 2, 3))
+visited_2 = path_tour_2[0]
+turned_visit_2, flat_visit_2, row_visit_2 = path_tour_2[1], path_tour_2[2], path_tour_2[3]
+# Assert
+check.equal(visited_2, path_grid_2, "x as (5, 2, 3)", hint="Take the sizes from the argument.")
+check.equal(
+    turned_visit_2,
+    path_turned_2,
+    "the swapped tensor (5, 3, 2)",
+    ideas={"reshape keeps the reading order; to swap, transpose": path_grid_2.reshape(5, 3, 2)},
+)
+check.equal(flat_visit_2, path_turned_2.flatten(), "the flattened tensor")
+check.equal(row_visit_2, path_grid_2.reshape(1, 30), "x with a new first dimension")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-2-hidden-2", "points": 1}
+# Hidden test 1.2 · writing through the tour · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+trail_2 = torch.arange(20)
+marked_2 = torch.arange(20)
+marked_2[12], marked_2[8], marked_2[19] = -1, -2, -3
+row_lost_2, turned_lost_2 = marked_2.clone(), marked_2.clone()
+row_lost_2[19], turned_lost_2[8] = 19, 8
+# Act
+trail_tour_2 = shape_tour(trail_2, (2, 2, 5))
+trail_tour_2[0][1, 0, 2] = -1
+trail_tour_2[1][0, 3, 1] = -2
+trail_tour_2[3][0, 19] = -3
+trail_after_2 = observe.copy(trail_2)
+# Assert
+check.equal(
+    trail_after_2,
+    marked_2,
+    "x after a write through each view",
+    ideas={
+        "the tensor with the new first dimension is a copy of x": row_lost_2,
+        "the swapped tensor is a copy": turned_lost_2,
+        "all of them are copies; views were possible": torch.arange(20),
+    },
+    hint="Only the flattened one needs memory of its own.",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-2-hidden-3", "points": 1}
+# Hidden test 1.2 · a chain from a permuted tensor · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+steep_2 = torch.arange(30).reshape(5, 3, 2).permute(2, 0, 1)
+level_2 = torch.arange(30).reshape(5, 3, 2).permute(2, 0, 1).contiguous()
+# Act
+stopped_2 = observe.error(reshape_chain, steep_2) is not None
+links_2 = None if stopped_2 else reshape_chain(steep_2)
+# Assert
+check.equal(
+    stopped_2,
+    False,
+    "an error for a (2, 5, 3) tensor that is not contiguous",
+    ideas={"view cannot read this order without a copy, and fixed sizes fit one tensor only": True},
+)
+check.equal(
+    links_2,
+    (level_2.reshape(10, 3), level_2.reshape(1, 30), level_2),
+    "the chain of a permuted tensor",
+    hint="The reading order of the argument stays; sizes come from its shape.",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-2-hidden-4", "points": 1}
+# Hidden test 1.2 · writing through the chain · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+brick_2 = torch.arange(24).reshape(2, 3, 4)
+carved_2 = torch.arange(24)
+carved_2[14], carved_2[0], carved_2[23] = -1, -2, -3
+carved_2 = carved_2.reshape(2, 3, 4)
+# Act
+brick_chain_2 = reshape_chain(brick_2)
+brick_chain_2[0][3, 2] = -1
+brick_chain_2[1][0, 0] = -2
+brick_chain_2[2][1, 2, 3] = -3
+brick_after_2 = observe.copy(brick_2)
+# Assert
+check.equal(
+    brick_after_2,
+    carved_2,
+    "t after a write through each link of the chain",
+    ideas={
+        "all three are copies; a contiguous tensor needs none": torch.arange(24).reshape(2, 3, 4)
+    },
+    hint="Some link is a copy; a contiguous tensor needs none.",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-2-hidden-5", "points": 1}
+# Hidden test 1.2 · footprints of slices and other types · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+# Act
+slice_2 = footprint(torch.zeros(100, 50)[3])
+double_2 = footprint(torch.zeros(4, 2, dtype=torch.float64).T)
+byte_2 = footprint(torch.zeros(7, dtype=torch.uint8))
+# Assert
+check.equal(
+    slice_2,
+    {"values": 200, "storage": 20000},
+    "the footprint of one row of a hundred",
+    ideas={"a slice keeps the whole storage alive": {"values": 200, "storage": 200}},
+)
+check.equal(
+    double_2,
+    {"values": 64, "storage": 64},
+    "the footprint of eight float64",
+    ideas={"not every element takes 4 bytes": {"values": 32, "storage": 64}},
+)
+check.equal(
+    byte_2,
+    {"values": 7, "storage": 7},
+    "the footprint of seven uint8",
+    hint="A uint8 takes one byte.",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-3-hidden-1", "points": 1}
+# Hidden test 1.3 · vectors of equal length · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+short_3, small_3 = torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0.5, -1.0, 3.0])
+sum_table_3 = torch.tensor([[1.5, 0.0, 4.0], [2.5, 1.0, 5.0], [4.5, 3.0, 7.0]])
+product_table_3 = torch.tensor([[0.5, -1.0, 3.0], [1.0, -2.0, 6.0], [2.0, -4.0, 12.0]])
+diagonal_3, squares_3 = sum_table_3.diagonal().clone(), product_table_3.diagonal().clone()
+# Act
+equal_sum_3, equal_product_3 = add_outer(short_3, small_3), outer(short_3, small_3)
+# Assert
+check.close(
+    equal_sum_3,
+    sum_table_3,
+    "the outer sum of two vectors of length 3",
+    ideas={
+        "equal lengths were added number by number; stand the first upright": diagonal_3,
+        "transposed: the first vector runs down": sum_table_3.T,
+    },
+)
+check.close(
+    equal_product_3,
+    product_table_3,
+    "the outer product of two vectors of length 3",
+    ideas={
+        "equal lengths were multiplied number by number; stand the first upright": squares_3,
+        "transposed: the first vector runs down": product_table_3.T,
+    },
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-3-hidden-2", "points": 1}
+# Hidden test 1.3 · as many channels as columns · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+square_3 = torch.randn(2, 3, 3, 3, generator=seeded(31))
+square_mean_3 = torch.tensor([1.0, 10.0, 100.0])
+square_true_3 = torch.stack([square_3[:, c] - square_mean_3[c] for c in range(3)], dim=1)
+square_width_3 = square_3 - square_mean_3
+square_height_3 = square_3 - square_mean_3[:, None]
+# Act
+square_less_3 = center_channels(square_3, square_mean_3)
+# Assert
+check.close(
+    square_less_3,
+    square_true_3,
+    "images with 3 channels, 3 rows and 3 columns",
+    ideas={
+        "the means went along the columns: aligned at the right, (C,) meets W": square_width_3,
+        "the means went along the rows: (C, 1) meets (H, W)": square_height_3,
+    },
+    hint="Each channel loses its own mean from the argument.",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-3-hidden-3", "points": 1}
+# Hidden test 1.3 · six channels in double precision · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+deep_3 = torch.randn(4, 6, 2, 5, generator=seeded(32), dtype=torch.float64)
+deep_mean_3 = torch.arange(6, dtype=torch.float64) * 3 - 1
+deep_true_3 = torch.stack([deep_3[:, c] - deep_mean_3[c] for c in range(6)], dim=1)
+# Act
+deep_fails_3 = observe.error(center_channels, deep_3, deep_mean_3) is not None
+deep_less_3 = None if deep_fails_3 else center_channels(deep_3, deep_mean_3)
+# Assert
+check.equal(
+    deep_fails_3,
+    False,
+    "an error for images with six channels",
+    ideas={"the number of channels is not always 3: take it from the argument": True},
+)
+check.close(deep_less_3, deep_true_3, "images with six channels, float64", dtype=True)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-3-hidden-4", "points": 1}
+# Hidden test 1.3 · the arguments stay as they are · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+kept_images_3 = torch.randn(2, 4, 3, 2, generator=seeded(33))
+kept_means_3 = torch.tensor([1.0, 2.0, 3.0, 4.0])
+images_before_3, means_before_3 = kept_images_3.clone(), kept_means_3.clone()
+less_true_3 = kept_images_3 - kept_means_3.reshape(1, 4, 1, 1)
+# Act
+kept_less_3 = observe.copy(center_channels(kept_images_3, kept_means_3))
+images_after_3, means_after_3 = kept_images_3, kept_means_3
+# Assert
+check.close(kept_less_3, less_true_3, "images with four channels")
+check.unchanged(images_after_3, images_before_3, "the images")
+check.unchanged(means_after_3, means_before_3, "the means")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-4-hidden-1", "points": 1}
+# Hidden test 1.4 · zero is not positive, and no row at all · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+border_4 = torch.tensor([[0.0, 9.0], [2.0, -9.0], [-1.0, 9.0]])
+inner_4 = torch.tensor([[2.0, -9.0]])
+with_zero_4 = torch.tensor([[0.0, 9.0], [2.0, -9.0]])
+cold_4 = -1 - torch.rand(7, 5, generator=seeded(41))
+# Act
+border_rows_4 = positive_rows(border_4)
+none_4 = positive_rows(cold_4)
+# Assert
+check.close(
+    border_rows_4,
+    inner_4,
+    "rows that start with a positive number",
+    ideas={
+        "a row that starts with 0 was kept; 0 is not positive": with_zero_4,
+        "a row was dropped for a number in another column; only the first counts": torch.zeros(
+            0, 2
+        ),
+    },
+)
+check.close(none_4, torch.zeros(0, 5), "the selection when no row starts positive")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-4-hidden-2", "points": 1}
+# Hidden test 1.4 · ties, and columns that point at the largest · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+tied_4 = torch.tensor([[2.0, 2.0, 1.0], [-3.0, -5.0, -3.0], [0.0, 0.0, 0.0], [-1.0, -7.0, 4.0]])
+tied_most_4 = torch.tensor([2.0, -3.0, 0.0, 4.0])
+# Act
+tied_pair_4 = row_max(tied_4)
+tied_values_4 = tied_pair_4[0]
+pointed_4 = tied_4.gather(1, tied_pair_4[1].reshape(4, 1).long()).squeeze(1)
+tied_dtype_4 = str(tied_pair_4[1].dtype)
+# Assert
+check.close(
+    tied_values_4,
+    tied_most_4,
+    "the largest numbers",
+    ideas={
+        "these are the largest sizes without sign": torch.tensor([2.0, 5.0, 0.0, 7.0]),
+        "negative numbers were cut off at 0": torch.tensor([2.0, 0.0, 0.0, 4.0]),
+    },
+)
+check.close(
+    pointed_4,
+    tied_most_4,
+    "the numbers that the columns point at",
+    hint="The second tensor holds the column of the largest number: values first, then columns.",
+)
+check.equal(tied_dtype_4, "torch.int64", "the dtype of the columns")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-4-hidden-3", "points": 1}
+# Hidden test 1.4 · an odd number of rows · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+five_4 = torch.arange(15).reshape(5, 3)
+five_even_4 = torch.tensor([[0, 1, 2], [6, 7, 8], [12, 13, 14]])
+single_4 = torch.tensor([[7, -7, 7]])
+# Act
+five_rows_4 = even_rows(five_4)
+single_rows_4 = even_rows(single_4)
+# Assert
+check.equal(
+    five_rows_4,
+    five_even_4,
+    "rows 0, 2 and 4 of five",
+    ideas={
+        "the last row is missing": torch.tensor([[0, 1, 2], [6, 7, 8]]),
+        "rows were chosen by their numbers, not by their place": torch.tensor(
+            [[0, 1, 2], [6, 7, 8], [12, 13, 14]]
+        )[:0],
+    },
+    hint="A slice with step 2 works for any number of rows.",
+)
+check.equal(single_rows_4, torch.tensor([[7, -7, 7]]), "row 0 of one row")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-4-hidden-4", "points": 1}
+# Hidden test 1.4 · the argument stays as it is · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+signed_4 = torch.randn(6, 4, generator=seeded(42))
+signed_before_4 = signed_4.clone()
+signed_true_4 = torch.tensor([[max(v, 0.0) for v in r] for r in signed_4.tolist()])
+# Act
+signed_rows_4, signed_max_4 = positive_rows(signed_4), row_max(signed_4)
+signed_even_4 = even_rows(signed_4)
+signed_cut_4 = without_negatives(signed_4)
+signed_after_4 = signed_4
+# Assert
+check.close(signed_cut_4, signed_true_4, "negatives replaced by 0")
+check.unchanged(signed_after_4, signed_before_4, "x")
+### END HIDDEN TESTS
+
+
+# %% nbgrader={"grade_id": "ex-1-5-reference", "points": 0}
+### BEGIN HIDDEN TESTS
+def distance_reference(points):
+    """Pair by pair in float64."""
+    rows = points.double()
+    table = [[(p - q).square().sum().sqrt() for q in rows] for p in rows]
+    return torch.tensor(table, dtype=torch.float64)
+
+
+def gradient_reference(points, cotangent):
+    """Closed form of the gradient of (distances · cotangent).sum(), in float64."""
+    rows, both = points.double(), (cotangent + cotangent.T).double()
+    apart = distance_reference(points).fill_diagonal_(1.0)
+    return ((both / apart)[:, :, None] * (rows[:, None] - rows[None])).sum(dim=1)
+
+
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-5-hidden-1", "points": 1}
+# Hidden test 1.5 · far from the origin · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+cloud_5 = 100 + torch.randn(60, 2, generator=seeded(51))
+cloud_true_5 = distance_reference(cloud_5)
+# Act
+cloud_distances_5 = pairwise_distances(cloud_5)
+cloud_diagonal_5 = torch.as_tensor(cloud_distances_5).diagonal().clone()
+# Assert
+check.close(
+    cloud_distances_5,
+    cloud_true_5,
+    "distances far from the origin",
+    atol=1e-3,
+    hint="a² + b² - 2ab loses its digits here (cdist does the same): subtract first, then square.",
+)
+check.equal(
+    cloud_diagonal_5,
+    torch.zeros(60),
+    "the diagonal",
+    hint="Exactly 0, and in the dtype of x: a small number added under the root shows here.",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-5-hidden-2", "points": 1}
+# Hidden test 1.5 · one and seven dimensions, double precision · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+thin_5 = torch.randn(6, 1, generator=seeded(52))
+thick_5 = torch.randn(5, 7, generator=seeded(53), dtype=torch.float64)
+thin_true_5, thick_true_5 = distance_reference(thin_5), distance_reference(thick_5)
+# Act
+thin_distances_5, thick_distances_5 = pairwise_distances(thin_5), pairwise_distances(thick_5)
+# Assert
+check.close(thin_distances_5, thin_true_5, "distances on a line", hint="D may be 1.")
+check.close(
+    thick_distances_5,
+    thick_true_5,
+    "distances in seven dimensions",
+    rtol=1e-9,
+    atol=1e-12,
+    dtype=True,
+    hint="float64 points give float64 distances, with all their digits; D is not always 2.",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-5-hidden-3", "points": 1}
+# Hidden test 1.5 · twins · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+twins_5 = torch.tensor([[0.0, 1.0], [8.0, 1.0], [0.0, 1.0], [9.0, 3.0], [9.0, 3.0]])
+# Act
+twin_of_5 = nearest(twins_5)
+# Assert
+check.equal(
+    twin_of_5,
+    torch.tensor([2, 3, 0, 4, 3]),
+    "the nearest others when two points coincide",
+    ideas={
+        "every zero was ruled out; only the point itself must be": torch.tensor([1, 3, 1, 1, 1]),
+        "with a tie at 0 a point found itself: rule out the diagonal": torch.tensor(
+            [0, 1, 0, 3, 3]
+        ),
+    },
+    hint="Rule out the diagonal and nothing else; equal points may be neighbours. Index, int64.",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-5-hidden-4", "points": 2}
+# Hidden test 1.5 · a gradient that stays finite · 2 points
+### BEGIN HIDDEN TESTS
+# Arrange
+moving_5 = torch.randn(4, 3, generator=seeded(54))
+uneven_5 = torch.arange(16.0).reshape(4, 4) / 10 - 0.4
+gradient_true_5 = gradient_reference(moving_5, uneven_5)
+gradient_half_5 = gradient_true_5 / 2
+# Act
+pulled_5 = observe.vjp(pairwise_distances, moving_5, uneven_5)
+gradient_5 = pulled_5["grads"]
+# Assert
+check.close(
+    gradient_5,
+    gradient_true_5,
+    "the gradient of the distances",
+    rtol=1e-4,
+    atol=1e-4,
+    ideas={
+        "all NaN: a bare root at the zeros of the diagonal": torch.full((4, 3), torch.nan),
+        "no gradient arrived: something cut the history (detach, .data, a new tensor)": None,
+        "half of it: only one side of each pair passed the gradient on": gradient_half_5,
+    },
+    hint="Compare with (x_i - x_j) / distance.",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-6-hidden-1", "points": 1}
+# Hidden test 1.6 · other machines · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+# Act
+apple_6 = pick_device(PretendMachine("mps", card=True))
+empty_slot_6 = pick_device(PretendMachine("cuda", card=False))
+# Assert
+check.equal(
+    apple_6,
+    "mps",
+    "the device of a machine with an Apple chip",
+    ideas={"accelerators have other makes than CUDA: ask for the type": "cuda"},
+)
+check.equal(
+    empty_slot_6,
+    "cpu",
+    "the device of a CUDA build without a card",
+    ideas={"built for CUDA is not the same as a card being there: check_available": "cuda"},
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-6-hidden-2", "points": 1}
+# Hidden test 1.6 · another device, another dtype · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+short_6 = torch.tensor([[10, 20], [30, 40]], dtype=torch.int16)
+# Act
+ghost_6 = torch.empty(2, 5, device="meta")
+ghost_fails_6 = observe.error(add_ramp, ghost_6) is not None
+ghost_device_6 = None if ghost_fails_6 else str(add_ramp(ghost_6).device)
+short_ramp_6 = add_ramp(short_6)
+# Assert
+check.equal(
+    ghost_fails_6,
+    False,
+    "an error for a tensor on another device",
+    ideas={"the ramp was made on the CPU, and devices do not mix: device=x.device": True},
+)
+check.equal(
+    ghost_device_6,
+    "meta",
+    "the device of the result",
+    ideas={"the result has left the device of x": "cpu"},
+)
+check.equal(
+    short_ramp_6,
+    torch.tensor([[10, 21], [30, 41]], dtype=torch.int16),
+    "the ramp on int16",
+    hint="dtype=x.dtype keeps the dtype of x.",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-6-hidden-3", "points": 1}
+# Hidden test 1.6 · the median of several runs · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+# Act
+bumpy_6 = PretendGPU([20, 4, 6, 9])
+bumpy_pair_6 = timed(bumpy_6.launch, bumpy_6.synchronise, bumpy_6.clock, 3)
+bumpy_seconds_6 = bumpy_pair_6[1]
+# Assert
+check.close(
+    bumpy_seconds_6,
+    7,
+    "the seconds of three runs",
+    ideas={
+        "that is the mean; the median is asked for": 22 / 3,
+        "that is the fastest run; the median is asked for": 5,
+        "that is the last run alone": 10,
+        "that is the total of all runs": 22,
+        "the total minus its overlaps: wait before every reading of the clock": 20,
+        "only the handing over was measured: wait before the clock is read": 1,
+    },
+    hint="Each run by itself, with a wait before both readings; then the middle one by size.",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-6-hidden-4", "points": 1}
+# Hidden test 1.6 · one warm-up, and the last result · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+# Act
+counted_6 = PretendGPU([20, 4])
+counted_pair_6 = timed(counted_6.launch, counted_6.synchronise, counted_6.clock, 3)
+last_6 = counted_pair_6[0]
+runs_6 = counted_6.runs
+# Assert
+check.equal(
+    last_6,
+    4,
+    "which run the result is of",
+    ideas={
+        "that is the result of the warm-up": 1,
+        "that is the first measured run; the last is asked for": 2,
+        "there was no warm-up run": 3,
+        "more runs than one warm-up and the repeats": 6,
+    },
+    hint="The result is what fn() returned in the last run.",
+)
+check.equal(runs_6, 4, "the number of runs", hint="One warm-up, then `repeats` measured ones.")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-7-hidden-1", "points": 1}
+# Hidden test 1.7 · larger, in double precision · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+tall_7 = torch.randn(9, 12, generator=seeded(71), dtype=torch.float64).T
+broad_7 = torch.randn(9, 7, generator=seeded(72), dtype=torch.float64)
+large_true_7 = tall_7.numpy() @ broad_7.numpy()
+large_true_7 = torch.from_numpy(large_true_7)
+# Act
+large_loops_7, large_bcast_7 = matmul_loops(tall_7, broad_7), matmul_bcast(tall_7, broad_7)
+# Assert
+check.close(
+    large_loops_7,
+    large_true_7,
+    "a (12, 9) by (9, 7) product with loops",
+    rtol=1e-9,
+    atol=1e-12,
+    dtype=True,
+    hint="Is the result made in the dtype of a? torch.zeros alone gives float32.",
+)
+check.close(
+    large_bcast_7,
+    large_true_7,
+    "a (12, 9) by (9, 7) product by broadcasting",
+    rtol=1e-9,
+    atol=1e-12,
+    dtype=True,
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-7-hidden-2", "points": 1}
+# Hidden test 1.7 · sizes of one · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+dot_7, spot_7 = torch.tensor([[3.0]]), torch.tensor([[-2.0]])
+column_7, across_7 = torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([[10.0, 0.0, 1.0, 2.0]])
+spread_7 = torch.tensor([[10.0, 0.0, 1.0, 2.0], [20.0, 0.0, 2.0, 4.0], [30.0, 0.0, 3.0, 6.0]])
+# Act
+tiny_loops_7, tiny_bcast_7 = matmul_loops(dot_7, spot_7), matmul_bcast(dot_7, spot_7)
+wide_loops_7, wide_bcast_7 = matmul_loops(column_7, across_7), matmul_bcast(column_7, across_7)
+# Assert
+check.close(tiny_loops_7, torch.tensor([[-6.0]]), "one by one, with loops")
+check.close(tiny_bcast_7, torch.tensor([[-6.0]]), "one by one, by broadcasting")
+check.close(wide_loops_7, spread_7, "inner size 1, with loops")
+check.close(wide_bcast_7, spread_7, "inner size 1, by broadcasting")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-7-hidden-3", "points": 1}
+# Hidden test 1.7 · shapes that do not fit · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+flat_7, thin_7, lean_7 = torch.ones(2, 3), torch.ones(2, 1), torch.ones(3, 2)
+# Act
+refused_loops_7 = observe.error(matmul_loops, flat_7, flat_7)
+refused_bcast_7 = observe.error(matmul_bcast, thin_7, lean_7)
+longer_7 = observe.error(matmul_loops, thin_7, lean_7)
+# Assert
+check.raised(
+    refused_bcast_7,
+    ValueError,
+    "broadcasting (2, 1) with (3, 2)",
+    mentions=["2, 1", "3, 2"],
+    hint="Compare the inner sizes yourself: broadcasting stretches a 1, and a loop may stop early.",
+)
+check.raised(
+    refused_loops_7,
+    ValueError,
+    "loops over (2, 3) and (2, 3)",
+    mentions="2, 3",
+    hint="Compare a.shape[1] with b.shape[0] before you begin.",
+)
+check.raised(
+    longer_7,
+    ValueError,
+    "loops over (2, 1) and (3, 2)",
+    mentions=["2, 1", "3, 2"],
+    hint="Compare the inner sizes yourself: a loop over the shorter one would stop early.",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-1-7-hidden-4", "points": 1}
+# Hidden test 1.7 · large whole numbers · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+counts_7 = torch.tensor([[20_000_001, 3], [5, 70_000_003]])
+weights_7 = torch.tensor([[3, 1, 0], [1, 1, 7]])
+whole_7 = torch.tensor([[60_000_006, 20_000_004, 21], [70_000_018, 70_000_008, 490_000_021]])
+# Act
+whole_loops_7, whole_bcast_7 = matmul_loops(counts_7, weights_7), matmul_bcast(counts_7, weights_7)
+# Assert
+check.equal(
+    whole_loops_7,
+    whole_7,
+    "a product of int64 with loops",
+    hint="float32 has 7 digits: make the result in the dtype of a.",
+)
+check.equal(
+    whole_bcast_7,
+    whole_7,
+    "a product of int64 by broadcasting",
+    hint="float32 has 7 digits: stay in the dtype of a.",
+)
+### END HIDDEN TESTS

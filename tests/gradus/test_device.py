@@ -51,6 +51,7 @@ def test_synchronise_waits_only_for_an_accelerator(monkeypatch):
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_the_real_accelerator(monkeypatch):
     monkeypatch.delenv("GRADUS_DEVICE", raising=False)
     assert device().type == "cuda"
