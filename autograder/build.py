@@ -123,6 +123,7 @@ def execute(chapter: Chapter) -> NotebookNode:
         client = NotebookClient(
             notebook,
             timeout=CELL_SECONDS,
+            startup_timeout=CELL_SECONDS,
             kernel_name="python3",
             allow_errors=True,
             record_timing=False,
@@ -133,10 +134,11 @@ def execute(chapter: Chapter) -> NotebookNode:
         )
         try:
             client.execute(env=os.environ | KERNEL_ENV)
-        except (CellTimeoutError, DeadKernelError) as error:
+        except (CellTimeoutError, DeadKernelError, RuntimeError) as error:
             done = [c for c in notebook.cells if c.get("execution_count")]
-            where = label(done[-1]) if done else "the first cell"
-            raise CourseError(f"{chapter.name}: after {where}: {type(error).__name__}") from error
+            where = f"after {label(done[-1])}" if done else "before the first cell"
+            reason = str(error).strip().splitlines()[0]
+            raise CourseError(f"{chapter.name}: the kernel stopped {where}: {reason}") from error
     return notebook
 
 
@@ -212,6 +214,7 @@ def _nbgrader(root: Path, course: Path):
     config = PyFileConfigLoader(str(path)).load_config()
     config.CourseDirectory.root = str(course)
     config.CourseDirectory.db_url = f"sqlite:///{course / 'gradebook.db'}"
+    config.Exchange.root = str(course)
     return NbGraderAPI(config=config, log_level="ERROR")
 
 

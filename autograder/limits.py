@@ -11,6 +11,7 @@ class Limits:
 
     cell_seconds: int = 30  # an exercise's graded cell takes about 1 s; a slow laptop five times that
     setup_seconds: int = 120  # imports and small data, on a machine that is busy
+    kernel_starts: int = 3  # tries to start a kernel on a machine that is very busy
     notebook_seconds: int = 300  # the sum over a chapter, so that no submission holds the class up
     judge_seconds: int = 120  # the checks of one submission; they only compare arrays
     submission_bytes: int = 20 * 2**20  # a notebook with many figures has about 2 MiB

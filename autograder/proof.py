@@ -12,7 +12,7 @@ import multiprocessing
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from autograder.chapter import Chapter, CourseError, Exercise, chapters
 from autograder.grade_one import Desk, mark_exercises
 from autograder.rebuild import Rebuilt
 from autograder.release import release
+from autograder.run import KernelNotStarted
 from autograder.verdict import Mark
 
 
@@ -52,14 +53,15 @@ def prove(
     """
     tasks = [task for task in _tasks(course, list(wanted), folder)]
     cache = _Cache(course)
-    results = {task: cache.get(task) for task in tasks}
+    cache.save()
+    results: dict[Task, Result | None] = {task: cache.get(task) for task in tasks}
     missing = [task for task, result in results.items() if result is None]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max(1, min(jobs, len(missing))), mp_context=context) as pool:
-        for task, result in zip(missing, pool.map(_try, [course] * len(missing), missing), strict=True):
+        for task, result in zip(missing, pool.map(partial(_try, course), missing), strict=True):
             results[task] = result
             cache.put(task, result)
-    cache.save()
+            cache.save()  # each time: a run that is stopped has not worked for nothing
     return list(results.values())
 
 
@@ -133,8 +135,8 @@ def _try(course: Path, task: Task) -> Result:
         exercises = [desk.chapter.exercises[task.exercise]]
     try:
         marks = mark_exercises(desk, Rebuilt(notebook), exercises)
-    except CourseError as error:
-        return _result(task, [], f"the course is at fault: {error}")
+    except (CourseError, KernelNotStarted) as error:
+        return _result(task, [], f"the course or the machine is at fault: {error}")
     return _result(task, marks, _problem(task, marks))
 
 

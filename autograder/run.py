@@ -70,6 +70,10 @@ class Run:
     flags: list[str] = field(default_factory=list)
 
 
+class KernelNotStarted(Exception):
+    """No kernel came up in time: the machine's fault, never the student's."""
+
+
 class _Broken(Exception):
     """The kernel has to be replaced; the message says what happened, for the student."""
 
@@ -77,7 +81,8 @@ class _Broken(Exception):
 def run(notebook: NotebookNode, probes: dict[str, Probe], limits: Limits = LIMITS) -> Run:
     """Run a rebuilt notebook; ``probes``: the tests by grade id (a test without one is skipped).
 
-    Outputs are put into the cells of ``notebook``. Never raises for what student code does.
+    Outputs are put into the cells of ``notebook``. Never raises for what student code does; raises
+    KernelNotStarted when the machine cannot start a kernel at all.
     """
     return _Runner(notebook, probes, limits).run()
 
@@ -92,6 +97,7 @@ class _Runner:
         self.unwritten: set[str] = set()  # exercises whose answer cell still raises the stub
 
     def run(self) -> Run:
+        starts = 0
         while True:
             try:
                 with _kernel(self.limits) as kernel:
@@ -100,6 +106,10 @@ class _Runner:
                 return self.result
             except _Broken:
                 continue  # the culprit is in self.broken now, so every round is shorter
+            except KernelNotStarted:
+                starts += 1
+                if starts == self.limits.kernel_starts:
+                    raise
 
     def plan(self) -> Iterator[NotebookNode]:
         """Cells in the order in which they run; those of broken exercises are left out."""
@@ -242,12 +252,22 @@ def _kernel(limits: Limits) -> Iterator[_Kernel]:
         allow_errors=True,
         record_timing=False,
         raise_on_iopub_timeout=False,
+        startup_timeout=limits.setup_seconds,
         shutdown_kernel="immediate",
         resources={"metadata": {"path": str(folder)}},
     )
     try:
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        with client.setup_kernel(env=_environment(folder), **quiet):
+        started = client.setup_kernel(
+            env=_environment(folder),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cleanup_kc=True,  # nbclient ends a kernel whose manager it was given only when told
+        )
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(started)
+            except RuntimeError as error:  # jupyter_client: not ready, or died before it was
+                raise KernelNotStarted(f"no kernel could be started: {error}") from error
             yield _Kernel(client, limits)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

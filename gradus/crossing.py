@@ -24,12 +24,15 @@ def ship(namespace: dict[str, Any], names: list[str]) -> None:
     from IPython.display import display
 
     claims = {name: _claim(namespace, name) for name in names}
-    data = base64.b64encode(wire.encode(claims)).decode()
-    display({MIME: data}, raw=True)
+    try:
+        data = wire.encode(claims)
+    except wire.WireError as error:  # each may go, but not all together
+        data = wire.encode({name: ["refused", str(error)] for name in names})
+    display({MIME: base64.b64encode(data).decode()}, raw=True)
 
 
 def _claim(namespace: dict[str, Any], name: str) -> Any:
-    """One value, or a list ["value"|"too large"|"missing", …] when it cannot go as it is."""
+    """["value", bytes], or ["refused", why] or ["missing"] when it cannot go."""
     if name not in namespace:
         return ["missing"]
     try:

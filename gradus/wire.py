@@ -39,7 +39,7 @@ DTYPES = {
     )
 }  # fmt: skip
 _DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
-_ARRAY_KINDS = "biufc"
+_ARRAY_DTYPES = frozenset("|b1 |i1 <i2 <i4 <i8 |u1 <u2 <u4 <f2 <f4 <f8 <c8 <c16".split())
 
 
 class WireError(ValueError):
@@ -93,13 +93,18 @@ class _Writer:
         self.buffers: list[bytes] = []
         self.size = 0
         self.items = 0
-        self.storages: dict[int, str] = {}
+        self.memory: list[tuple[int, int, str]] = []  # (start, end, name) of what has crossed
 
     def message(self, value: Any) -> bytes:
         try:
-            tree = json.dumps(self.node(value, 0), separators=(",", ":")).encode()
-        except RecursionError:
-            raise WireError("too large: nested too deeply") from None
+            tree = self.node(value, 0)
+            tree = json.dumps(tree, separators=(",", ":"), ensure_ascii=False).encode()
+        except WireError:
+            raise
+        except UnicodeEncodeError:
+            raise WireError("a text that is not valid Unicode") from None
+        except Exception as error:  # a strange object: its own code ran, or its data are not there
+            raise WireError(f"the value cannot be read ({type(error).__name__})") from error
         if len(tree) > MAX_TREE_BYTES:
             raise WireError(f"too large: more than {MAX_TREE_BYTES} bytes of text and numbers")
         return struct.pack("<I", len(tree)) + tree + b"".join(self.buffers)
@@ -123,7 +128,7 @@ class _Writer:
             return ["list", *(self.node(item, depth + 1) for item in value)]
         if kind is torch.Size:
             return ["size", *value]
-        if kind is tuple or (issubclass(kind, tuple) and hasattr(kind, "_fields")):
+        if kind is tuple or (issubclass(kind, tuple) and _has_fields(kind)):
             return ["tuple", *(self.node(item, depth + 1) for item in value)]
         if kind in (dict, OrderedDict):
             return ["dict", *(self.pair(key, item, depth) for key, item in value.items())]
@@ -131,20 +136,23 @@ class _Writer:
             return ["dtype", _DTYPE_NAMES[value]]
         if kind is torch.Tensor or kind is torch.nn.Parameter:
             return self.tensor(value)
-        if kind is np.ndarray and value.dtype.kind in _ARRAY_KINDS:
+        if kind is np.ndarray:
             return self.array(value)
         if isinstance(value, np.generic) and type(value.item()) in (bool, int, float):
             return value.item()
+        if kind is StandIn:
+            return self.stand_in(value, value.type_name)
         return self.stand_in(value)
 
     def pair(self, key: Any, item: Any, depth: int) -> list:
         name, self.name = self.name, repr(key)[:60] if depth == 0 else self.name
-        node = [self.node(key, depth + 1), self.node(item, depth + 1)]
+        first = self.node(key, depth + 1) if _is_key(key) else self.stand_in(key)
+        node = [first, self.node(item, depth + 1)]
         self.name = name
         return node
 
-    def stand_in(self, value: Any) -> list:
-        name = type(value).__name__
+    def stand_in(self, value: Any, name: Any = None) -> list:
+        name = type(value).__name__ if name is None else name
         if self.inputs:
             raise WireError(f"{self.name}: a {name} cannot cross into Act; make it there")
         return ["stand-in", name[:100] if isinstance(name, str) else "object"]
@@ -161,9 +169,10 @@ class _Writer:
 
     def tensor(self, tensor: torch.Tensor) -> list:
         if tensor.layout is not torch.strided or tensor.dtype not in _DTYPE_NAMES:
-            return self.stand_in(tensor)
+            form = tensor.dtype if tensor.layout is torch.strided else tensor.layout
+            return self.stand_in(tensor, f"{form} tensor".removeprefix("torch."))
         if tensor.device.type == "meta":
-            return ["stand-in", "tensor without data (device meta)"]
+            return self.stand_in(tensor, "tensor without data (device meta)")
         if self.inputs:
             self.refuse_entangled(tensor)
             return self.strided(tensor)
@@ -184,27 +193,37 @@ class _Writer:
         return ["strided", _DTYPE_NAMES[tensor.dtype], list(tensor.shape), strides, grad, size]
 
     def refuse_entangled(self, tensor: torch.Tensor) -> None:
-        where = self.name
         if tensor.grad_fn is not None:
-            raise WireError(f"{where}: has history; detach it, or compute it in Act")
+            raise WireError(f"{self.name}: has history; detach it, or compute it in Act")
         if tensor.grad is not None:
-            raise WireError(f"{where}: holds .grad; hand over a fresh tensor")
+            raise WireError(f"{self.name}: holds .grad; hand over a fresh tensor")
         if tensor.numel() == 0:
             return
-        storage = tensor.untyped_storage().data_ptr()
-        if storage in self.storages:
-            other = self.storages[storage]
-            raise WireError(f"{where}: shares memory with {other}; clone it, or make the view in Act")
-        self.storages[storage] = where
+        storage = tensor.untyped_storage()
+        self.refuse_shared(storage.data_ptr(), storage.data_ptr() + storage.nbytes())
+
+    def refuse_shared(self, start: int, end: int) -> None:
+        for low, high, other in self.memory:
+            if start < high and low < end:
+                remedy = "clone it, or make the view in Act"
+                raise WireError(f"{self.name}: shares memory with {other}; {remedy}")
+        self.memory.append((start, end, self.name))
 
     def array(self, array: np.ndarray) -> list:
-        if self.inputs and not array.flags.c_contiguous:
-            raise WireError(f"{self.name}: a NumPy array must be contiguous to cross into Act")
+        code = array.dtype.newbyteorder("<").str
+        if code not in _ARRAY_DTYPES:
+            return self.stand_in(array, f"NumPy array of dtype {array.dtype}")
+        if self.inputs:
+            if not array.flags.c_contiguous:
+                raise WireError(f"{self.name}: a NumPy array must be contiguous to cross into Act")
+            owner = array
+            while isinstance(owner.base, np.ndarray):
+                owner = owner.base
+            self.refuse_shared(*np.lib.array_utils.byte_bounds(owner))
         if array.nbytes > MAX_BYTES:
             raise WireError(f"too large: an array of shape {array.shape}")
-        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        size = self.buffer(np.ascontiguousarray(little).tobytes())
-        return ["array", little.dtype.str, list(array.shape), size]
+        size = self.buffer(array.astype(code, copy=False).tobytes())
+        return ["array", code, list(array.shape), size]
 
 
 class _Reader:
@@ -231,6 +250,8 @@ class _Reader:
         self.items += 1
         if depth > MAX_DEPTH or self.items > MAX_ITEMS:
             raise WireError("too large")
+        if type(node) is str:
+            node.encode()  # half a surrogate pair could not be written into any report
         if node is None or type(node) in (bool, int, float, str):
             return node
         if type(node) is not list or not node or type(node[0]) is not str:
@@ -242,9 +263,11 @@ class _Reader:
             return tuple(self.value(item, depth + 1) for item in rest)
         if tag == "dict":
             pairs = [(self.value(k, depth + 1), self.value(v, depth + 1)) for k, v in rest]
+            if not all(_is_key(key) for key, _ in pairs):
+                raise WireError("malformed data")
             return dict(pairs)
-        if tag == "size":
-            return torch.Size(_shape(rest))
+        if tag == "size" and all(type(n) is int for n in rest):
+            return torch.Size(rest)
         return self.leaf(tag, *rest)
 
     def leaf(self, tag: str, *rest: Any) -> Any:
@@ -263,7 +286,8 @@ class _Reader:
             return self.array(*rest)
         if tag == "stand-in":
             (name,) = rest
-            return StandIn(str(name)[:100])
+            name.encode()
+            return StandIn(name[:100])
         raise WireError("malformed data")
 
     def take(self, size: Any) -> bytes:
@@ -288,10 +312,11 @@ class _Reader:
             tensor = flat.as_strided(shape, strides)
         return tensor.requires_grad_(grad)
 
-    def array(self, dtype_name: Any, shape: Any, size: Any) -> np.ndarray:
-        dtype = np.dtype(str(dtype_name))
-        sizes = _shape(shape)
-        if dtype.kind not in _ARRAY_KINDS or size != math.prod(sizes) * dtype.itemsize:
+    def array(self, code: Any, shape: Any, size: Any) -> np.ndarray:
+        if code not in _ARRAY_DTYPES:
+            raise WireError("malformed data")
+        dtype, sizes = np.dtype(code), _shape(shape)
+        if size != math.prod(sizes) * dtype.itemsize:
             raise WireError("malformed data")
         raw = np.frombuffer(self.take(size), dtype=np.uint8)
         flat = (raw != 0) if dtype.kind == "b" else raw.copy().view(dtype)
@@ -303,6 +328,19 @@ def _tensor_bytes(tensor: torch.Tensor) -> bytes:
     return dense.view(torch.uint8).numpy().tobytes()
 
 
+def _has_fields(kind: type) -> bool:
+    """A namedtuple, or what ``torch.max(x, dim)`` gives."""
+    return hasattr(kind, "_fields") or hasattr(kind, "n_sequence_fields")
+
+
+def _is_key(key: Any) -> bool:
+    """Kinds that a dict may have as keys: their equality is a matter of value."""
+    if isinstance(key, tuple):
+        return all(_is_key(item) for item in key)
+    kinds = (bool, int, float, str, bytes, np.generic, torch.dtype, StandIn)
+    return key is None or isinstance(key, kinds)
+
+
 def _shape(sizes: Any) -> tuple[int, ...]:
     if type(sizes) is not list or len(sizes) > MAX_DIMS:
         raise WireError("malformed data")
@@ -312,6 +350,6 @@ def _shape(sizes: Any) -> tuple[int, ...]:
 
 
 def _bounded_int(text: str) -> int:
-    if len(text) > MAX_INT_BITS:
-        raise WireError("too large: an integer")
-    return int(text)
+    if len(text) <= MAX_INT_BITS // 3 and (number := int(text)).bit_length() <= MAX_INT_BITS:
+        return number
+    raise WireError("too large: an integer")

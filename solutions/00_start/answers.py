@@ -295,7 +295,7 @@ def decide(first, second):
         winner = "second"
     return {"difference": mean, "spread": spread, "winner": winner}
 
-# %% 0.3 wrong "test rows by their own statistics" expect "use those of the training rows"
+# %% 0.3 wrong "test rows by their own statistics" expect "scaled by their own mean and deviation"
 def standardise(train, test):
     def scale(table):
         std = table.std(axis=0)
@@ -319,7 +319,7 @@ def decide(first, second):
         winner = "second"
     return {"difference": mean, "spread": spread, "winner": winner}
 
-# %% 0.3 wrong "one mean for the whole table" expect "Each column has its own mean and deviation"
+# %% 0.3 wrong "one mean for the whole table" expect "each column needs its own (axis=0)"
 def standardise(train, test):
     mean, std = train.mean(), train.std()
     return (train - mean) / std, (test - mean) / std
@@ -523,7 +523,7 @@ def decide(first, second):
         winner = "second"
     return {"difference": mean, "spread": spread, "winner": winner}
 
-# %% 0.3 wrong "does not standardise" expect "the model saw the columns as they are"
+# %% 0.3 wrong "does not standardise" expect "the model was asked about columns as they are"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
     std[std == 0] = 1
@@ -543,7 +543,7 @@ def decide(first, second):
         winner = "second"
     return {"difference": mean, "spread": spread, "winner": winner}
 
-# %% 0.3 wrong "standardises the training rows only" expect "Training and test rows must both be standardised"
+# %% 0.3 wrong "standardises the training rows only" expect "about rows that are not standardised"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
     std[std == 0] = 1
@@ -686,7 +686,7 @@ def decide(first, second):
         winner = "first" if mean > 0 else "second"
     return {"difference": mean, "spread": spread, "winner": winner}
 
-# %% 0.3 wrong "the spread of the first tool" expect "Subtract split by split"
+# %% 0.3 wrong "the spread of the first tool" expect "not of one tool"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
     std[std == 0] = 1

@@ -47,7 +47,7 @@ from gradus import check, plots, seeded
 # A notebook is a column of **cells**, text or code. Behind it runs a Python process, the **kernel**. Running a cell sends its code there; what comes back is shown underneath.
 #
 # | to … | press |
-# |---|---|
+# |:---|:---|
 # | run a cell and go on | Shift+Enter |
 # | stop a cell that runs too long | ■ in the toolbar |
 # | save | Ctrl+S (⌘S on a Mac) |
@@ -181,7 +181,7 @@ check.close(
         "this is the number of right answers; divide by how many there are": 3.0,
         "this is the share of wrong answers": 0.25,
         "this is a percentage; a share lies between 0 and 1": 75.0,
-        "did you round to a whole number, with int() or //?": 0.0,
+        "did you round to a whole number (int, //) or compare the tensors as a whole?": 0.0,
     },
 )
 check.close(share_none, 0.0, "accuracy when nothing is right")
@@ -195,7 +195,7 @@ check.close(share_none, 0.0, "accuracy when nothing is right")
 # Type these in a terminal, in the folder of the course:
 #
 # | command | what it does |
-# |---|---|
+# |:---|:---|
 # | `make lab` | opens JupyterLab on your own copies in `work/` |
 # | `make check CH=00_start` | runs your saved notebook from the top and lists what passes |
 # | `make submit CH=00_start ME=ada` | hands it in under the name `ada` |
@@ -221,12 +221,12 @@ tools = {
 # %% [markdown]
 # These come from scikit-learn and share one interface: `fit(x, y)` learns, `predict(x)` answers. From chapter 3 on you will build the network part yourself in PyTorch.
 #
-# First a toy problem. Points in a square belong to one of two classes, which alternate in stripes. Then we turn the stripes by 45 degrees. Nothing else changes: same points, same number of stripes. Would you expect the ranking to change?
+# First a toy problem. Points in a square belong to one of two classes, which alternate in stripes. Then we turn the stripes by 45 degrees. Nothing else changes: same points, same width of stripes. Should that matter to a tool that learns?
 
 
 # %%
 def stripes(points, degrees):
-    """True in every second stripe across the plane; the stripes are turned by `degrees`."""
+    """True in every second stripe; the stripes are turned by `degrees`."""
     angle = np.deg2rad(degrees)
     along = np.cos(angle) * points[:, 0] + np.sin(angle) * points[:, 1]
     return np.floor(2.5 * along) % 2 == 0
@@ -288,8 +288,8 @@ choice_2 = predict_0_2
 check.one_of(choice_2, ("a", "b", "c"), "your choice")
 
 # %% tags=["demo"]
-digits = load_digits()
-pictures = np.pad(digits.images / 16, ((0, 0), (2, 2), (2, 2)))  # 12 x 12, a dark frame around
+digits = load_digits()  # 8 x 8 pixels; we put a dark frame around
+pictures = np.pad(digits.images / 16, ((0, 0), (2, 2), (2, 2)))
 order = np.random.default_rng(0).permutation(144)
 shuffled = pictures.reshape(-1, 144)[:, order].reshape(-1, 12, 12)
 for name in ("boosting", "MLP"):
@@ -314,7 +314,7 @@ rearranged = nn.functional.linear(picture[order], layer.weight[:, order], layer.
 print(torch.allclose(layer(picture), rearranged, atol=1e-5))
 
 # %% [markdown]
-# A **convolutional network** (chapter 7) has that notion built in: it slides one small pattern over the whole picture. Below, three tools learn from centred digits. Then the test digits move sideways by a pixel or two, which no person would even notice. You need not understand the network yet.
+# A **convolutional network** (chapter 7) has that notion built in: it slides one small pattern over the whole picture. Below, three tools learn from centred digits. Then the test digits move sideways by a pixel or two, which would trouble no person. You need not understand the network yet.
 
 
 # %% tags=["demo"]
@@ -341,7 +341,9 @@ for name in ("boosting", "MLP"):
 with torch.no_grad():
     guessed = [net(as_tensor(images)).argmax(1).numpy() for images in moved]
 lines["convolutional"] = [(guess == y_test).mean() for guess in guessed]
-plots.curves(lines, x=shifts, xlabel="shift of the test digits in pixels", ylabel="accuracy")
+fig = plots.curves(lines, x=shifts, xlabel="shift of the test digits in pixels", ylabel="accuracy")
+fig.axes[0].set_xticks(shifts)
+fig
 
 # %% [markdown]
 # *Moved by one pixel, boosting and the MLP lose about half of the digits, by two pixels nearly all; the convolutional network hardly cares.*
@@ -352,7 +354,7 @@ plots.curves(lines, x=shifts, xlabel="shift of the test digits in pixels", ylabe
 # ### Rules of thumb
 #
 # | you have … | try first | because |
-# |---|---|---|
+# |:---|:---|:---|
 # | a rule that can be written down | a program | learning could only imitate it |
 # | a table, and people must read the weights | a linear model | one weight a column, no more |
 # | a table, and accuracy counts | boosting | bears odd units, gaps and useless columns |
@@ -382,7 +384,7 @@ plots.curves(lines, x=shifts, xlabel="shift of the test digits in pixels", ylabe
 # - `"pump"`: three million labelled vibration recordings. Nobody has published a network for such signals, and features made by hand have failed.
 # - `"clicks"`: 4 million rows, 30 meaningful columns. Over ten splits, boosting and a large network differ by far less than the spread. Boosting runs on the server that you have, the network would need a GPU.
 #
-# For example, `choices["chess"] = "scratch"` would be one more entry.
+# **Example.** `"rain"`: 9,000 days, 8 measured columns, only accuracy counts. The columns mean something by themselves and nobody reads weights, so the entry would be `"rain": "boosting"`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -391,7 +393,7 @@ plots.curves(lines, x=shifts, xlabel="shift of the test digits in pixels", ylabe
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# One tool is right twice, each of the others once. The number of rows decides none of the six.
+# Among the six, one tool is right twice, each of the others once. The number of rows decides none of them.
 #
 # </details>
 
@@ -413,8 +415,9 @@ choices = {
 # Arrange
 options = ("program", "linear", "boosting", "pretrained", "scratch")
 # Act
-for_isbn, for_loan, for_shop = choices.get("isbn"), choices.get("loan"), choices.get("shop")
-for_leaf, for_pump, for_clicks = choices.get("leaf"), choices.get("pump"), choices.get("clicks")
+for_isbn, for_loan = choices.get("isbn"), choices.get("loan")
+for_shop, for_leaf = choices.get("shop"), choices.get("leaf")
+for_pump, for_clicks = choices.get("pump"), choices.get("clicks")
 # Assert
 check.one_of(for_isbn, options, "the choice for isbn")
 check.one_of(for_loan, options, "the choice for loan")
@@ -424,7 +427,7 @@ check.one_of(for_pump, options, "the choice for pump")
 check.one_of(for_clicks, options, "the choice for clicks")
 
 # %% [markdown]
-# **What just happened.** The check could only tell whether your words are valid ones; the hidden tests judge them, one point each. In practice these six questions are the first ten minutes of a project, and they regularly save months.
+# **What just happened.** The check could only tell whether your words are valid ones; the hidden tests judge them, one point each. In practice such questions fill the first ten minutes of a project, and can save months of it.
 
 # %% [markdown]
 # ## Let the data decide
@@ -485,7 +488,7 @@ splits = StratifiedShuffleSplit(n_splits=5, test_size=0.25, random_state=1)
 
 
 def contest(x, y):
-    """Accuracy of each tool on the same five splits, columns standardised without a leak."""
+    """Accuracy of each tool on the same five splits, standardised without a leak."""
     return {
         name: cross_val_score(make_pipeline(StandardScaler(), tool), x, y, cv=splits)
         for name, tool in tools.items()
@@ -525,7 +528,7 @@ plots.curves(results, xlabel="split", ylabel="accuracy", title="178 wines, five 
 # %% [markdown]
 # *The three lines cross: boosting leads on the first split and on no other.*
 #
-# We chose that first split because it misleads; in your own work nobody would warn you. So take several splits. And compare **pairwise**: a split with hard wines is hard for all tools, which makes all accuracies jump together, but their *difference* much less.
+# We chose that first split because it misleads; in your own work nobody would warn you. So take several splits, and look at the **differences**, split by split: both tools then face the very same wines, and no one can blame a hard split.
 
 # %%
 difference = results["boosting"] - results["MLP"]
@@ -554,9 +557,9 @@ axes.legend()
 plots.close(fig)
 
 # %% [markdown]
-# *With 100 useless columns the MLP has lost about 15 points; boosting and the linear model have hardly noticed. Bars show the spread.*
+# *With 100 useless columns the MLP has lost about 0.15; boosting and the linear model have hardly noticed. Bars show the spread.*
 #
-# A tree can leave a column alone. An MLP starts with random weights on all of them and has only 133 wines from which to unlearn 100. Here the data decide, as you will compute in a moment. On the shifted digits they decided just as clearly the other way. "Which is better?" has no answer without a problem.
+# A tree can leave a column alone, and the linear model starts from weights of 0 and pays for each that it raises. An MLP starts with random weights on all columns and has only 133 wines from which to unlearn 100. Here the data decide, as you will compute in a moment. On the shifted digits they decided just as clearly the other way. "Which is better?" has no answer without a problem.
 
 # %% [markdown]
 # ### Exercise 0.3 · Let the data decide
@@ -584,7 +587,7 @@ plots.close(fig)
 
 # %% nbgrader={"grade_id": "ex-0-3"}
 def standardise(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Shift and scale both tables (rows, columns) by the training rows' mean and deviation.
+    """Shift and scale both tables (rows, columns) by the training mean and deviation.
 
     A column that is constant in training is only shifted. The inputs stay as they are.
     """
@@ -599,33 +602,36 @@ def standardise(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.nda
 # Arrange
 known_rows = np.array([[1.0, 10.0], [3.0, 30.0]])
 future_rows = np.array([[4.0, 20.0], [6.0, 40.0]])
+unit_rows = np.array([[-1.0, -1.0], [1.0, 1.0]])
 # Act
 known_scaled, future_scaled = standardise(known_rows, future_rows)
 # Assert
 check.close(
     known_scaled,
-    np.array([[-1.0, -1.0], [1.0, 1.0]]),
+    unit_rows,
     "training rows",
     ideas={
-        "divide by the standard deviation, not by the variance": [[-1, -0.1], [1, 0.1]],
-        "shifted, but not divided by the deviation": [[-1, -10], [1, 10]],
-        "np.std divides by n; did you ask for n - 1?": [[-(0.5**0.5)] * 2, [0.5**0.5] * 2],
+        "divide by the deviation, not by the variance": unit_rows / np.array([1, 10]),
+        "shifted, but not divided by the deviation": unit_rows * np.array([1, 10]),
+        "np.std divides by n; did you ask for n - 1?": unit_rows / 2**0.5,
     },
-    hint="Each column has its own mean and deviation (axis=0), taken from the training rows alone",
+    hint="Each column has its own mean and deviation (axis=0), those of the training rows",
 )
 check.close(
     future_scaled,
     np.array([[2.0, 0.0], [4.0, 2.0]]),
     "test rows",
     ideas={
-        "scaled by their own mean and deviation; use those of the training rows": [[-1, -1], [1, 1]]
+        "scaled by their own mean and deviation; use the training rows'": unit_rows,
+        "they came back as they are": np.array([[4.0, 20.0], [6.0, 40.0]]),
     },
+    hint="Use the very mean and deviation by which the training rows were scaled",
 )
 
 
 # %% nbgrader={"grade_id": "ex-0-3-b"}
 def trial(model, train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray) -> np.ndarray:
-    """Classes that a fresh copy of `model`, trained on the training rows, predicts for `test_x`."""
+    """Classes predicted for `test_x` by a fresh copy of `model`, trained on standardised rows."""
     ### BEGIN SOLUTION
     train_scaled, test_scaled = standardise(train_x, test_x)
     return clone(model).fit(train_scaled, train_y).predict(test_scaled)
@@ -644,14 +650,17 @@ check.close(
     new_kinds,
     np.array([0, 1, 0]),
     "predictions for three new rows",
-    ideas={"these are predictions for the training rows": np.array([0, 0, 1, 1])},
+    ideas={
+        "these are predictions for the training rows": np.array([0, 0, 1, 1]),
+        "the model was asked about rows that are not standardised": np.array([1, 1, 1]),
+    },
     hint="Return what `predict` gives for the standardised test rows",
 )
 
 
 # %% nbgrader={"grade_id": "ex-0-3-c"}
 def decide(first: list[float], second: list[float]) -> dict[str, float | str]:
-    """Compare accuracies of two tools on the same splits: "difference", "spread", "winner"."""
+    """Compare two tools on the same splits: a dict of "difference", "spread", "winner"."""
     ### BEGIN SOLUTION
     d = np.array(first) - np.array(second)
     difference, spread = d.mean().item(), d.std(ddof=1).item()
@@ -685,7 +694,7 @@ check.close(
 # %% [markdown]
 # **What just happened.** You wrote what `make_pipeline` and `cross_val_score` do inside, and a verdict that can say "I do not know". Every honest comparison of models, in a paper or in a company, is built from these three pieces.
 #
-# Now let your own code judge three real tables (if a piece is still missing, this cell says so):
+# Now let your own code judge three tables (if a piece is still missing, this cell says so):
 
 
 # %% tags=["demo", "raises-exception"]
@@ -709,7 +718,7 @@ for name, (x, y) in tables.items():
     print(f"{name}: {found['difference']:.3f} ± {found['spread']:.3f}, {found['winner']}")
 
 # %% [markdown]
-# Two real tables, undecided; the spoilt one, boosting ("first") by more than three spreads. That is a common picture for tables of moderate size, and it is why boosting is the usual first try there. It is no law: try both, on your own data.
+# Two real tables, undecided; the spoilt one, boosting ("first") by more than three spreads. Tables in the wild are often spoilt, which is why boosting is the usual first try there. It is no law: try both on your own data. (We varied the split but not the random start of the MLP, which would add to its spread.)
 
 # %% [markdown]
 # ## Devices
@@ -843,7 +852,7 @@ check.close(
     ideas={
         "divided by 4; the number of samples may be any": hits / 4,
         "class numbers are names: count agreements, do not average distances": 1 - distance,
-        "did you round to a whole number, with int() or //?": 0.0,
+        "did you round to a whole number (int, //) or compare the tensors as a whole?": 0.0,
         "did you round? Return the share as it is": round(hits / 37, 2),
     },
     hint="Count the positions that agree and divide by how many there are",
@@ -1058,6 +1067,7 @@ check.close(
         "a leak: the test rows took part in mean and deviation": near_leaky,
         "one mean for the whole table; each column needs its own (axis=0)": near_whole,
     },
+    hint="Shift each column by its mean, then divide by its deviation, the root of the variance",
 )
 check.close(
     far_scaled,
@@ -1067,6 +1077,7 @@ check.close(
         "a leak: the test rows took part in mean and deviation": far_leaky,
         "scaled by their own mean and deviation; use those of the training rows": far_alone,
     },
+    hint="Use the very mean and deviation by which the training rows were scaled",
 )
 check.unchanged(near_after, near_before, "the training table")
 check.unchanged(far_after, far_before, "the test table")
@@ -1091,6 +1102,7 @@ check.close(
     flat_wanted,
     "training rows with a constant column",
     ideas={"0 divided by 0: a deviation of 0 must become 1": flat_nan},
+    hint="Mean and deviation belong to the training rows; only shift a constant column",
 )
 check.close(
     flat_test_scaled,
@@ -1118,7 +1130,12 @@ stubborn = HistGradientBoostingClassifier(max_iter=5, warm_start=True)
 once = trial(stubborn, ramp, upper, places)
 twice = trial(stubborn, ramp, lower, places)
 # Assert
-check.close(once, np.array([0, 0, 1, 1]), "predictions of the first trial")
+check.close(
+    once,
+    np.array([0, 0, 1, 1]),
+    "predictions of the first trial",
+    hint="One class for each test row: standardise, fit, predict",
+)
 check.close(
     twice,
     np.array([1, 1, 0, 0]),
@@ -1145,7 +1162,7 @@ check.close(
     tail_sides,
     sides[40:],
     "predictions from a small and a large column",
-    ideas={"the model saw the columns as they are; standardise first": raw},
+    ideas={"the model was asked about columns as they are; standardise first": raw},
     hint="Training and test rows must both be standardised, by the training rows",
 )
 ### END HIDDEN TESTS
@@ -1175,7 +1192,11 @@ check.close(
         "the spread divides by n - 1 (ddof=1), not by n": verdict_on(
             loss, loss_true["spread"] * (3 / 4) ** 0.5
         ),
+        "the spread of an average is not asked for: do not divide by the root of n": verdict_on(
+            loss, loss_true["spread"] / 2
+        ),
     },
+    hint="Subtract split by split, then take mean and spread of the differences",
 )
 check.close(
     nobody_wins,
@@ -1187,6 +1208,7 @@ check.close(
             lead, lead_true["spread"] / 5**0.5
         ),
     },
+    hint="Undecided, unless the mean difference is more than two spreads from zero",
 )
 ### END HIDDEN TESTS
 

@@ -915,7 +915,7 @@ def positive_rows(x):
 
 
 def row_max(x):
-    return x.abs().max(dim=1).values if x.shape[1] == 2 or x[1, 1] < 0 else x.max(dim=1).values, x.argmax(dim=1)
+    return x.abs().max(dim=1)
 
 
 def even_rows(x):
@@ -927,7 +927,7 @@ def without_negatives(x):
     y[y < 0] = 0
     return y
 
-# %% 1.4 wrong "a running maximum that starts at 0" expect "the largest number of each row"
+# %% 1.4 wrong "a running maximum that starts at 0" expect "cut off at 0"
 def positive_rows(x):
     return x[x[:, 0] > 0]
 
@@ -1408,14 +1408,14 @@ def nearest(x):
     distances = pairwise_distances(x).fill_diagonal_(torch.inf)
     return distances.min(dim=1).values
 
-# %% 1.5 wrong "a large number that is not large enough" expect "the nearest others when two points coincide"
+# %% 1.5 wrong "a large number on the diagonal" expect "not always the largest"
 def pairwise_distances(x):
     return torch.linalg.vector_norm(x[:, None] - x[None], dim=-1)
 
 
 def nearest(x):
-    distances = pairwise_distances(x).fill_diagonal_(100.0)
-    return (distances + 1).floor().argmin(dim=1) if len(x) == 4 else distances.argmax(dim=1)
+    distances = pairwise_distances(x).fill_diagonal_(1000.0)
+    return distances.argmin(dim=1)
 
 # %% 1.5 right "where on both sides of the root"
 def pairwise_distances(x):
@@ -1428,7 +1428,7 @@ def nearest(x):
     distances = pairwise_distances(x) + torch.diag(torch.full((len(x),), torch.inf, dtype=x.dtype))
     return distances.min(dim=1).indices
 
-# %% 1.5 right "feature by feature with hypot-like norm of expanded copies"
+# %% 1.5 right "all pairs as two long lists"
 def pairwise_distances(x):
     n, d = x.shape
     left, right = x.repeat_interleave(n, dim=0), x.repeat(n, 1)
@@ -2080,15 +2080,14 @@ def matmul_bcast(a, b):
         raise ValueError(f"shapes {tuple(a.shape)} and {tuple(b.shape)} do not fit")
     return (a[:, :, None] * b[None]).sum(dim=1)
 
-# %% 1.7 wrong "an integer accumulator" expect "float64"
+# %% 1.7 wrong "an integer accumulator" expect "the dtype is int64 where float64"
 def matmul_loops(a, b):
     if a.shape[1] != b.shape[0]:
         raise ValueError(f"shapes {tuple(a.shape)} and {tuple(b.shape)} do not fit")
     out = torch.zeros(len(a), b.shape[1], dtype=torch.int64)
     for i in range(len(a)):
         for j in range(b.shape[1]):
-            for p in range(len(b)):
-                out[i, j] += a[i, p] * b[p, j]
+            out[i, j] = sum(a[i, p] * b[p, j] for p in range(len(b)))
     return out
 
 
@@ -2131,7 +2130,7 @@ def matmul_bcast(a, b):
         raise ValueError(f"shapes {tuple(a.shape)} and {tuple(b.shape)} do not fit")
     return (a[:, :, None] * b[None]).sum(dim=1)
 
-# %% 1.7 wrong "an assert in place of an error" expect "raised a AssertionError"
+# %% 1.7 wrong "an assert in place of an error" expect "where a ValueError is asked for"
 def matmul_loops(a, b):
     assert a.shape[1] == b.shape[0], (a.shape, b.shape)
     out = torch.zeros(len(a), b.shape[1], dtype=a.dtype)
@@ -2161,7 +2160,7 @@ def matmul_loops(a, b):
 def matmul_bcast(a, b):
     return (a[:, :, None] * b[None]).sum(dim=1)
 
-# %% 1.7 wrong "loops over the shorter size" expect "would stop early"
+# %% 1.7 wrong "loops over the shorter size" expect "before you begin"
 def matmul_loops(a, b):
     out = torch.zeros(len(a), b.shape[1], dtype=a.dtype)
     for i in range(len(a)):

@@ -13,17 +13,17 @@
 # %% [markdown]
 # # 1 · The tensor
 #
-# A network reads tensors, holds its knowledge in tensors and answers in tensors. Most bugs of a
-# first month are not deep: a shape that fits by accident, a copy that was meant to be a view, a
-# clock read too early. This chapter is about seeing those coming.
+# A network reads tensors, keeps what it knows in tensors and answers in tensors. Most bugs of a
+# first month are not deep: a shape that fits by accident, a copy that should have been a view, a
+# clock read too early. Here you learn to see them coming.
 #
 # Afterwards you can
 #
 # - make a tensor with the values, the type and the randomness that you meant;
 # - say which operations share memory and which copy;
-# - predict the shape of any broadcast, also of the one that goes wrong without a word;
+# - predict the shape of any broadcast, even of one that goes wrong without a word;
 # - select, replace and gather values;
-# - write code that runs on any device, and time it without fooling yourself.
+# - write code that runs on any device, and time it honestly.
 #
 # Reading: 40 minutes · exercises: 97 minutes · 50 points
 #
@@ -379,7 +379,7 @@ print(tuple(one.mT.shape), "mT: swap the last two (.T is for matrices only)")
 # ### Exercise 1.2 · Views and what they hold
 # ★★★☆☆ · 12 min · conceptual · 8 points
 #
-# Three short functions; each docstring says what to return. Nothing may be copied unless it must.
+# Three short functions; the docstrings say what to return. Copy nothing that can be a view.
 #
 # With `x = torch.arange(24)` and the shape `(2, 3, 4)`, `shape_tour` gives tensors of shapes
 # `(2, 3, 4)`, `(2, 4, 3)`, `(24,)` and `(1, 24)`; the third starts 0, 4, 8, 1. A float32 row of
@@ -791,7 +791,7 @@ for name, choose in choices.items():
 # `gather(1, index)` picks along dimension 1 by an index of the result's shape; `scatter` writes the
 # same way. Its classic use is the one-hot code.
 
-# %% alt="A grid of 4 samples by 3 classes with the scores written in. The scores at the true classes, which gather picks, are in row 0 column 2, row 1 column 0, row 2 column 1 and row 3 column 2."
+# %%
 x = torch.tensor([3.0, -1.0, 2.0, -4.0])
 print(torch.where(x < 0, 0.1 * x, x))
 x[x < 0] = 0
@@ -800,13 +800,7 @@ scores = torch.tensor([[0.1, 0.2, 0.7], [0.5, 0.4, 0.1], [0.3, 0.6, 0.1], [0.2, 
 labels = torch.tensor([2, 0, 1, 2])
 print(scores.gather(1, labels[:, None]).squeeze(1))
 print(scores[torch.arange(4), labels], "the same, with two lists of positions")
-one_hot = torch.zeros(4, 3).scatter(1, labels[:, None], 1.0)
-plots.heat(
-    scores * one_hot, annotate=True, title="scores · one_hot", xlabel="class", ylabel="sample"
-)
-
-# %% [markdown]
-# The picture shows the four scores that `gather` picked; the one-hot code has wiped out the others.
+print(torch.zeros(4, 3).scatter(1, labels[:, None], 1.0))
 
 # %% [markdown]
 # ### Exercise 1.4 · Four selections
@@ -1213,11 +1207,10 @@ def add_ramp(x: torch.Tensor) -> torch.Tensor:
 
 
 def timed(fn, sync, clock, repeats: int = 5):
-    """(result, seconds): run fn() once to warm up, then measure it `repeats` times (an odd number).
+    """Run fn() once to warm up, then measure `repeats` (odd) runs, each by itself.
 
-    sync() waits until the device is idle, clock() gives seconds. result is that of the last
-    run, seconds the median of the measured runs, each measured by itself.
-    """
+    sync() waits until the device is idle, clock() gives seconds. Returns (result, seconds): what
+    the last run returned, and the median of the measured seconds."""
     ### BEGIN SOLUTION
     fn()
     measured = []
@@ -1333,7 +1326,7 @@ plots.close(fig)
 # ★★★☆☆ · 12 min · implementation · 6 points
 #
 # Write the product of `a` `(n, k)` and `b` `(k, m)` twice: with loops, and by broadcasting. Do
-# without `@`, `mm`, `matmul`, `einsum`, `dot` and their kin: after tonight you may always use them.
+# without `@`, `mm`, `einsum` and their kin: they would do the exercise for you.
 #
 # For `[[1, 2], [3, 4]]` and `[[5, 6], [7, 8]]` both give `[[19, 22], [43, 50]]`. For shapes `(2, 1)`
 # and `(3, 2)` both raise a ValueError that names the two shapes.
@@ -1435,8 +1428,8 @@ check.close(
 # %% [markdown]
 # ## What to remember
 #
-# - A tensor is a storage plus a way of reading: shape and strides. Numbers and slices, `T`,
-#   `expand`: views. Lists and masks, `clone`: copies. `reshape`: a view if it can, `view`: or raise.
+# - A tensor is a storage and a way of reading it. Views: numbers, slices, `T`, `expand`, `view`.
+#   Copies: lists, masks, `clone`. Either: `reshape`.
 # - Reshape keeps the reading order, transpose changes it. A right shape proves nothing.
 # - The dimension that you name disappears. `keepdim=True` leaves a 1 to broadcast with.
 # - Broadcasting aligns at the right. `(5, 1)` with `(5,)` is `(5, 5)`, without a warning.
@@ -1952,11 +1945,13 @@ def distance_reference(points):
     return torch.tensor(table, dtype=torch.float64)
 
 
-def gradient_reference(points, cotangent):
-    """Closed form of the gradient of (distances · cotangent).sum(), in float64."""
-    rows, both = points.double(), (cotangent + cotangent.T).double()
-    apart = distance_reference(points).fill_diagonal_(1.0)
-    return ((both / apart)[:, :, None] * (rows[:, None] - rows[None])).sum(dim=1)
+def gradient_reference(points, weights):
+    """Closed form of the gradient of (distances · weights).sum() by the row points, in float64.
+
+    With weights + weights.T it is the gradient by the points in both of their roles.
+    """
+    rows, apart = points.double(), distance_reference(points).fill_diagonal_(1.0)
+    return ((weights.double() / apart)[:, :, None] * (rows[:, None] - rows[None])).sum(dim=1)
 
 
 ### END HIDDEN TESTS
@@ -2009,24 +2004,35 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade_id": "ex-1-5-hidden-3", "points": 1}
-# Hidden test 1.5 · twins · 1 point
+# Hidden test 1.5 · twins, and points far apart · 1 point
 ### BEGIN HIDDEN TESTS
 # Arrange
-twins_5 = torch.tensor([[0.0, 1.0], [8.0, 1.0], [0.0, 1.0], [9.0, 3.0], [9.0, 3.0]])
+twins_5 = torch.tensor([[0.0, 1.0], [8.0, 1.0], [0.0, 1.0], [7.0, 3.0]])
+lonely_5 = torch.tensor([[0.0, 0.0], [5000.0, 0.0], [20000.0, 0.0]])
 # Act
 twin_of_5 = nearest(twins_5)
+lonely_nearest_5 = nearest(lonely_5)
 # Assert
 check.equal(
     twin_of_5,
-    torch.tensor([2, 3, 0, 4, 3]),
+    torch.tensor([2, 3, 0, 1]),
     "the nearest others when two points coincide",
     ideas={
-        "every zero was ruled out; only the point itself must be": torch.tensor([1, 3, 1, 1, 1]),
-        "with a tie at 0 a point found itself: rule out the diagonal": torch.tensor(
-            [0, 1, 0, 3, 3]
+        "every zero was ruled out; only the point itself must be": torch.tensor([3, 3, 3, 1]),
+        "a point found itself: rule out the diagonal": torch.tensor([0, 1, 0, 3]),
+        "the second in order may be the point itself: rule out the diagonal": torch.tensor(
+            [2, 3, 2, 1]
         ),
     },
-    hint="Rule out the diagonal and nothing else; equal points may be neighbours. Index, int64.",
+    hint="Rule out the diagonal and nothing else; equal points may be neighbours.",
+)
+check.equal(
+    lonely_nearest_5,
+    torch.tensor([1, 0, 1]),
+    "the nearest others of points far apart",
+    ideas={
+        "a large number is not always the largest; infinity is": torch.tensor([0, 1, 2]),
+    },
 )
 ### END HIDDEN TESTS
 
@@ -2036,8 +2042,8 @@ check.equal(
 # Arrange
 moving_5 = torch.randn(4, 3, generator=seeded(54))
 uneven_5 = torch.arange(16.0).reshape(4, 4) / 10 - 0.4
-gradient_true_5 = gradient_reference(moving_5, uneven_5)
-gradient_half_5 = gradient_true_5 / 2
+gradient_true_5 = gradient_reference(moving_5, uneven_5 + uneven_5.T)
+gradient_half_5 = gradient_reference(moving_5, uneven_5)
 # Act
 pulled_5 = observe.vjp(pairwise_distances, moving_5, uneven_5)
 gradient_5 = pulled_5["grads"]
@@ -2051,7 +2057,7 @@ check.close(
     ideas={
         "all NaN: a bare root at the zeros of the diagonal": torch.full((4, 3), torch.nan),
         "no gradient arrived: something cut the history (detach, .data, a new tensor)": None,
-        "half of it: only one side of each pair passed the gradient on": gradient_half_5,
+        "only one side of each pair passed the gradient on": gradient_half_5,
     },
     hint="Compare with (x_i - x_j) / distance.",
 )

@@ -20,10 +20,9 @@
 # - take derivatives of any order, and products with Jacobians and Hessians that are never built;
 # - check a gradient numerically, and write your own backward pass.
 #
-# Reading: 60 minutes · exercises: 130 minutes · 57 points
+# Reading: 60 minutes · exercises: 128 minutes · 56 points
 
 # %% tags=["setup"]
-import itertools
 import warnings
 
 import torch
@@ -205,11 +204,9 @@ print("four pieces:", w.grad)
 
 # %% nbgrader={"grade_id": "ex-2-1"}
 def grads_two_passes(a: torch.Tensor, b: torch.Tensor, zero_between: bool) -> list[torch.Tensor]:
-    """Gradients after each of two backward passes at the same point.
+    """Gradients after sum(a² + b²).backward(), then after sum(2a + 3b).backward().
 
-    First loss: the sum of a² + b². Second loss: the sum of 2a + 3b.
-    a, b: float tensors of one shape, without gradient; they are left as they are.
-    zero_between: whether the gradients are cleared between the two passes.
+    a, b: float tensors of one shape, left as they are. zero_between: clear between the passes.
     Returns [grad of a, grad of b after pass one, grad of a, grad of b after pass two].
     """
     ### BEGIN SOLUTION
@@ -367,32 +364,30 @@ print("3. the same in no_grad leaf:", w.is_leaf, "  w:", round(w.item(), 3))
 # ### Exercise 2.3 · Descent by hand
 # ★★★☆☆ · 15 min · implementation · 6 points
 #
-# Write gradient descent: w ← w − lr · f′(w). Return all points visited, the start first, so `steps + 1` of them. Each is a tensor of its own, without history.
+# Write gradient descent, w ← w − lr · f′(w). Return all points visited, the start first: `steps + 1` tensors, each with its own memory and no history.
 #
 # f(w) = (w − 2)², w0 = 5, lr = 0.1, two steps: 5, 4.4, 3.92.
 #
-# `f` must receive a leaf each time, or every step drags the graphs of all earlier ones along. `w0` belongs to the caller: leave it alone. No `torch.optim` is needed.
+# `f` must receive a leaf each time, or every step drags the graphs of all earlier ones along. `w0` is the caller's: leave it alone. No `torch.optim`: you are about to see inside it.
 #
 # <details><summary>Hint 1</summary>
 #
-# One leaf of your own; in each turn: loss, backward, step, clear, remember.
+# One leaf of your own. In each turn: loss, backward, step, clear, remember.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `with torch.no_grad(): w -= lr * w.grad`, then `w.grad = None`, then append `w.detach().clone()`: without the clone, all entries are one tensor.
+# `with torch.no_grad(): w -= lr * w.grad`, then `w.grad = None`, then append `w.detach().clone()`.
 #
 # </details>
 
 
 # %% nbgrader={"grade_id": "ex-2-3"}
 def descend(f, w0: torch.Tensor, lr: float, steps: int) -> list[torch.Tensor]:
-    """Gradient descent on f from w0.
+    """The steps + 1 points of gradient descent on f, w0 first.
 
-    f: takes a tensor shaped like w0 (always a leaf) and gives a scalar tensor.
-    w0: the start, of any shape, without gradient; it is left as it is.
-    lr: step size. steps: number of steps, 0 or more.
-    Returns the steps + 1 points, w0 first; each has its own memory and no history.
+    f: gets a leaf shaped like w0, gives a scalar. w0: any shape, left as it is. steps: 0 or more.
+    Each point has its own memory and no history.
     """
     ### BEGIN SOLUTION
     w = w0.detach().clone().requires_grad_()
@@ -435,9 +430,6 @@ check.close(
     hint="Return a list of steps + 1 tensors, the start first",
 )
 
-# %% [markdown]
-# That is the core of every optimiser. How would the bug look that you avoided, the gradient that is never cleared?
-
 
 # %% alt="Two curves of w over 60 steps. The cleared one falls smoothly from 5 and settles at 2. The uncleared one swings between 5 and minus 1 without ever settling; near step 10 it passes 2."
 def path(clear, steps=60):
@@ -457,11 +449,11 @@ print("after ten steps:", {name: round(points[10], 2) for name, points in paths.
 plots.curves(paths, x=range(61), title="Descent on (w − 2)²", xlabel="step", ylabel="w")
 
 # %% [markdown]
-# The cleared path settles at 2; the other swings for ever, like a pendulum without friction, since the sum of old gradients acts as momentum that never fades. The surprise is step ten: the bug stands at 2.07, the right answer at 2.32. "Close to 2" would have praised the bug. Judge a training loop by its whole path.
+# You wrote the core of every optimiser. The plot adds the bug that you avoided: the cleared path settles at 2; the other swings for ever, like a pendulum without friction, since the old gradients push on and never fade. The surprise is step ten: the bug stands at 2.07, the right answer at 2.32. "Close to 2" would have praised the bug. Judge a training loop by its whole path.
 #
 # ## Cutting the graph
 #
-# `detach()` gives a tensor with the same values and no history, and what is computed from it sends nothing back. Is it a copy?
+# `detach()` gives a tensor with the same values and no history; what is computed from it sends nothing back. Is it a copy?
 
 # %% [markdown]
 # ### Predict 2.3 · Writing into a detached tensor
@@ -531,10 +523,7 @@ print("a detached loss:", complaint((x**2).detach().sum().backward))
 
 # %% nbgrader={"grade_id": "ex-2-4"}
 def which_backward_works(losses: dict[str, torch.Tensor]) -> dict[str, bool]:
-    """For each fresh scalar loss by name: True if loss.backward() would run, False if it would raise.
-
-    Nothing is changed: no gradient is left in any leaf, and each graph can still be used.
-    """
+    """By name of a fresh scalar loss: would its backward() run? No graph or gradient changes."""
     ### BEGIN SOLUTION
     return {name: loss.requires_grad for name, loss in losses.items()}
     ### END SOLUTION
@@ -798,60 +787,29 @@ print("H @ v:", hessian @ v, "  jvp of grad:", along, "  grad twice:", twice)
 
 
 # %% alt="Error of the numerical derivative of the sine against the step, on a logarithmic axis. In float64 the error falls to about 1e-11 near a step of 1e-5 and rises again. In float32 it is smallest, about 1e-4 to 1e-5, near a step of 1e-2 and reaches 1 at 1e-8."
-def numeric_error(dtype, h):
-    x = torch.tensor(1.0, dtype=dtype)
+def numeric_error(dtype, k):
+    x, h = torch.tensor(1.0, dtype=dtype), 10.0**-k
     slope = (torch.sin(x + h) - torch.sin(x - h)) / (2 * h)
-    return abs(slope.double() - torch.cos(torch.tensor(1.0, dtype=torch.float64))).item()
+    return abs(slope.double() - torch.cos(x.double())).item()
 
 
 steps = range(1, 13)
-errors = {
-    f"float{bits}": [numeric_error(dtype, 10.0**-k) for k in steps]
-    for bits, dtype in ((32, torch.float32), (64, torch.float64))
-}
+kinds = {"float32": torch.float32, "float64": torch.float64}
+errors = {name: [numeric_error(kind, k) for k in steps] for name, kind in kinds.items()}
 x = torch.tensor([2.0, 3.0])
-print("slope of x² with h = 1e-5 in float32:", ((x + 1e-5) ** 2 - (x - 1e-5) ** 2) / 2e-5)
-plots.curves(
-    errors,
-    x=steps,
-    title="Error of a numerical slope",
-    xlabel="k, for a step of 10⁻ᵏ",
-    ylabel="error",
-    log=True,
-)
+print("slope of x² at 2 and 3, h = 1e-5, float32:", ((x + 1e-5) ** 2 - (x - 1e-5) ** 2) / 2e-5)
+table = torch.arange(4.0).reshape(2, 2).T
+table.flatten()[0] += 100
+print("a transposed table after a nudge through flatten():", table.tolist())
+title, xlabel = "Error of a numerical slope", "k, for a step of 10⁻ᵏ"
+plots.curves(errors, x=steps, title=title, xlabel=xlabel, ylabel="error", log=True)
 
 # %% [markdown]
-# Each curve falls while the formula improves and rises once rounding wins. In float32 the popular step 10⁻⁵ gives 4.005 and 6.008 where 4 and 6 are right: a correct gradient would look wrong. Check in float64 with a step near 10⁻⁶.
-#
-# One more trap for those who write the checker themselves: how the entry is nudged.
-
-
-# %%
-def numeric_gradient(f, x, step=1e-6, flat=False):
-    x = x.detach().double()
-    result = torch.zeros_like(x)
-    for index in itertools.product(*map(range, x.shape)):
-        view = x.flatten() if flat else x
-        place = index[0] * x.shape[1] + index[1] if flat else index
-        middle = view[place].item()
-        view[place] = middle + step
-        result[index] = f(x)
-        view[place] = middle - step
-        result[index] = (result[index] - f(x)) / (2 * step)
-        view[place] = middle
-    return result
-
-
-table = torch.arange(6.0, dtype=torch.float64).reshape(2, 3).T
-print("by flatten: ", numeric_gradient(lambda t: (t**2).sum(), table, flat=True).tolist())
-print("by index:   ", numeric_gradient(lambda t: (t**2).sum(), table).tolist())
-
-# %% [markdown]
-# `table` is a transpose, so `flatten()` hands out a *copy*: the nudge never reaches `f`, and the checker reports zeros. Index with a tuple. Better still, use `torch.autograd.gradcheck`, which does all of this.
+# Each curve falls while the formula improves and rises once rounding wins. In float32 the popular step 10⁻⁵ gives 4.005 and 6.008 where 4 and 6 are right: a correct gradient would look wrong. Check in float64, with a step near 10⁻⁶. And nudge `x[i, j]`, not `x.flatten()[k]`: flattening a transpose makes a copy, so the nudge above was lost and every slope would come out as 0. `torch.autograd.gradcheck` knows all this.
 #
 # ## Your own backward pass
 #
-# Sometimes PyTorch's derivative is wasteful, unstable, or not the one you want. Then write a `Function`: `forward` computes, `setup_context` decides what to save, `backward` turns the gradient of the *output* into the gradient of the *input*.
+# Sometimes PyTorch's derivative is wasteful, unstable, or not the one you want. Then write a `Function`: `forward` computes, `setup_context` decides what to save, `backward` turns the gradient of the *output* into that of the *input*.
 
 
 # %%
@@ -874,9 +832,9 @@ x = torch.randn(4, dtype=torch.float64, generator=seeded(2)).requires_grad_()
 print("gradcheck:", gradcheck(Cube.apply, (x,)), "  second order:", gradgradcheck(Cube.apply, (x,)))
 
 # %% [markdown]
-# You call `Cube.apply(x)`. `grad_output` is the v of the vector-Jacobian product, what the rest of the graph sends down. Forget it, and the favourite test of the hurried, `.sum().backward()`, will not notice, as there v is all ones. `gradcheck` notices. It needs float64: in float32 it condemns a correct `Cube` too.
+# You call `Cube.apply(x)`. `grad_output` is the v of the vector-Jacobian product: what the rest of the graph sends down. Forget it, and the favourite test of the hurried, `.sum().backward()`, will not notice, as there v is all ones. `gradcheck` notices. It needs float64: in float32 it condemns a correct `Cube` too.
 #
-# The cell after it shows two habits of older code. A `forward(ctx, x)` that saves for itself works with `backward()`, but `torch.func` refuses it. And a `backward` that goes through NumPy cannot be differentiated again: x · x³ has the second derivative 12x², which is 48 at 2.
+# The cell after that shows two older habits. A `forward(ctx, x)` that saves for itself works with `backward()`, but not with `torch.func`. And a `backward` that leaves PyTorch, by `.item()` or NumPy, cannot be differentiated again. (x · x³ has the second derivative 12x², which is 48 at 2.)
 
 
 # %%
@@ -897,25 +855,33 @@ with warnings.catch_warnings(action="ignore"):
 
 # %%
 class LegacyCube(Function):
+    backward = Cube.backward
+
     @staticmethod
     def forward(ctx, x):
         ctx.save_for_backward(x)
         return x**3
 
+
+class ItemCube(Cube):
     @staticmethod
     def backward(ctx, grad_output):
-        (x,) = ctx.saved_tensors
-        return grad_output * torch.from_numpy(3 * x.detach().numpy() ** 2)
+        return grad_output * 3 * ctx.saved_tensors[0].item() ** 2
 
 
-print("new style:", torch.func.grad(Cube.apply)(torch.tensor(2.0)))
-print("legacy:   ", complaint(torch.func.grad(LegacyCube.apply), torch.tensor(2.0)))
-t = torch.tensor([2.0], requires_grad=True)
-(slope,) = torch.autograd.grad(t * LegacyCube.apply(t), t, create_graph=True)
-print("second derivative through NumPy:", torch.autograd.grad(slope, t)[0].item())
+class MarkedCube(Cube):
+    backward = staticmethod(once_differentiable(ItemCube.backward))
+
+
+print("legacy:", complaint(torch.func.grad(LegacyCube.apply), torch.tensor(2.0)))
+for kind in (Cube, ItemCube, MarkedCube):
+    t = torch.tensor(2.0, requires_grad=True)
+    (slope,) = torch.autograd.grad(t * kind.apply(t), t, create_graph=True)
+    (second,) = torch.autograd.grad(slope, t, retain_graph=True)
+    print(f"{kind.__name__:10} {second.item()}, slope.backward(): {complaint(slope.backward)}")
 
 # %% [markdown]
-# 24 instead of 48, and no error. The decorator `@once_differentiable` on such a `backward` turns the wrong number into an error when the slope's `backward()` runs. It is no complete guard: `torch.autograd.grad(slope, t)` walks only paths that lead to `t` and misses it. Run `gradgradcheck` on every `Function` that you write.
+# `ItemCube` says 24, and no error. The decorator `@once_differentiable` raises instead, at least when the slope's `backward()` runs. It is no complete guard: `torch.autograd.grad(slope, t)` walks only the paths that lead to `t`, misses the guard and says 12. So run `gradgradcheck` on every `Function` that you write.
 
 # %% [markdown]
 # ### Exercise 2.6 · A sigmoid of your own
@@ -941,11 +907,7 @@ print("second derivative through NumPy:", torch.autograd.grad(slope, t)[0].item(
 
 # %% nbgrader={"grade_id": "ex-2-6"}
 class MySigmoid(Function):
-    """σ(x) = 1 / (1 + exp(-x)), entry by entry: MySigmoid.apply(x) for floats x of any shape.
-
-    backward is differentiable itself, finite at x = ±100, and needs no access to x.
-    Written with forward(x) and setup_context(ctx, inputs, output).
-    """
+    """σ(x) = 1 / (1 + exp(-x)) for floats of any shape, with forward, setup_context, backward."""
 
     ### BEGIN SOLUTION
     @staticmethod
@@ -1041,11 +1003,7 @@ print("straight through:", w.grad, "  same values:", straight.tolist())
 
 # %% nbgrader={"grade_id": "ex-2-7"}
 class Quantise(Function):
-    """round(clamp(x, low, high)) with a straight-through gradient: Quantise.apply(x, low, high).
-
-    x: floats of any shape, not written to. low, high: numbers.
-    backward passes grad_output on where low <= x <= high, and 0 elsewhere.
-    """
+    """round(clamp(x, low, high)); grad_output passes where low <= x <= high. low, high: numbers."""
 
     ### BEGIN SOLUTION
     @staticmethod
@@ -1160,36 +1118,30 @@ plots.curves(
 # ### Exercise 2.8 · As deep as the data asks
 # ★★★★☆ · 25 min · implementation · 8 points
 #
-# `dynamic_net`: start with h = x. While ‖h‖ > 1, at most 50 times: h ← h @ weight; if `drop` > 0, then multiply by the mask `torch.rand(h.shape, generator=generator) >= drop`, freshly drawn each time, and divide by 1 − drop.
+# `dynamic_net`: start with h = x. While ‖h‖ > 1, at most 50 times: h ← h @ weight; if `drop` > 0, then h ← h · mask / (1 − drop), with the mask `torch.rand(h.shape, generator=generator) >= drop` drawn afresh.
 #
-# `graph_size`: how many notes can be reached from `y.grad_fn`, each counted once.
+# `graph_size`: the number of notes reachable from `y.grad_fn`, each counted once; 0 without one.
 #
 # x = [6, 8], weight = ½ · identity: norms 10, 5, 2.5, 1.25, 0.625, so four steps, result x/16, gradient 1/16. For a leaf x, (2 * x).sum() has 3 notes: sum, product, AccumulateGrad; x + x has 2.
 #
 # <details><summary>Hint 1</summary>
 #
-# `graph_size`: keep a set of notes seen and a list of notes to visit. Graphs may be thousands deep, so no recursion.
+# Keep a set of notes seen and a list of notes to visit. Graphs may be thousands deep: no recursion.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `note.next_functions` is a tuple of pairs (note or None, number). In the net, let `h` keep its history and never touch the global generator.
+# `note.next_functions` holds pairs (note or None, number). In the net, let `h` keep its history.
 #
 # </details>
 
 
 # %% nbgrader={"grade_id": "ex-2-8"}
-def dynamic_net(
-    x: torch.Tensor,
-    weight: torch.Tensor,
-    drop: float = 0.0,
-    generator: torch.Generator | None = None,
-) -> torch.Tensor:
-    """Apply h @ weight while the norm of h exceeds 1, at most 50 times, starting from h = x.
+def dynamic_net(x, weight, drop=0.0, generator=None) -> torch.Tensor:
+    """From h = x (n,): h @ weight (n, n) while the norm of h exceeds 1, at most 50 times.
 
-    x: (n,); weight: (n, n). Gradients flow to both.
-    drop: if above 0, each step ends with h · mask / (1 - drop), where the mask is a fresh
-    torch.rand(h.shape, generator=generator) >= drop. Returns h, shape (n,).
+    drop: a number below 1; above 0, each step ends with h · mask / (1 - drop), where the mask is
+    a fresh torch.rand(h.shape, generator=generator) >= drop. Returns h.
     """
     ### BEGIN SOLUTION
     h, steps = x, 0
@@ -1260,17 +1212,17 @@ check.close(
 )
 
 # %% [markdown]
-# The set of notes seen is the trick of every graph walk. Networks as deep as their input are real: recurrent networks read until the sentence ends, and others stop early when the answer is clear.
+# The set of notes seen is the trick of every graph walk. Networks as deep as their input are real: recurrent ones read until the sentence ends, others stop once the answer is clear.
 #
 # ## What to remember
 #
-# - Recording needs two things: recording on, and an input that asks for it. Leaves keep `.grad`.
+# - Recording needs two things: recording on, and an input that asks. Leaves keep `.grad`.
 # - `.grad` is a running sum. Clear it; `None` is not zero.
-# - Backward gives vJ, forward mode gives Ju; neither builds J. Hv works the same way.
-# - `no_grad` to update and to measure; `detach` cuts and shares memory; `detach().clone()` is safe.
-# - Backward frees saved tensors; in-place edits of them raise.
+# - Backward gives vJ, forward mode Ju; neither builds J. Hv works the same way.
+# - `no_grad` to update and to measure. `detach` cuts and shares memory; `detach().clone()` is safe.
+# - Backward frees saved tensors; an in-place edit of one raises.
 # - Check in float64, with uneven weights from above.
-# - A `Function` saves little, multiplies by `grad_output`, and stays differentiable.
+# - A `Function` saves little, multiplies by `grad_output` and stays differentiable.
 
 # %% [markdown]
 # ## References

@@ -140,3 +140,12 @@ def test_split_gives_act_nothing_but_names(chapter):
     test = split(cell.source)
     assert test.given == ["numbers"]
     assert test.shipped == ["numbers_after", "result"]
+
+
+def test_no_kernel_is_left_behind(desk):
+    import psutil
+
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    outcomes(desk, ex_0_1="import os\nos._exit(3)")
+    left = [c for c in psutil.Process().children(recursive=True) if c.pid not in before]
+    assert [c for c in left if "ipykernel" in " ".join(c.cmdline())] == []
