@@ -23,7 +23,7 @@ $(READY): requirements.lock pyproject.toml
 	  { echo "Gradus needs Python 3.11, 3.12 or 3.13: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(RUN) || $(PYTHON) -m venv .venv
 	@echo "Installing the versions of requirements.lock into .venv (the first time takes a minute or two) ..."
-	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.lock
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -51,7 +51,8 @@ test: $(READY)  ## every test, with the network cut (about ... minutes)
 	  --nbval --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 120 tests solutions
 
 test-gpu: $(READY)  ## the tests that need a CUDA device
-	@$(RUN) -m pytest -q -m gpu tests
+	@$(RUN) -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else "no CUDA device here")'
+	@GRADUS_DEVICE=cuda $(RUN) -m pytest -q -m gpu tests
 
 lint: $(READY)  ## ruff: style and format
 	@$(BIN)/ruff check .

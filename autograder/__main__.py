@@ -124,7 +124,9 @@ def _check(arguments: argparse.Namespace) -> int:
             exercise = known[result.chapter].exercises.get(result.exercise)
             print(f"{title(result, exercise)}: {result.problem}")
     print(summary(results))
-    _write_json(arguments.json, {"summary": summary(results), "answers": [vars(r) for r in results]})
+    _write_json(
+        arguments.json, {"summary": summary(results), "answers": [vars(r) for r in results]}
+    )
     return int(any(result.problem for result in results))
 
 

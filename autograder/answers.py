@@ -47,7 +47,7 @@ def read_answers(path: Path, chapter: Chapter) -> list[Answer]:
             if head:
                 found.append(_answer(head, body, chapter))
             head, body = _HEADER.match(line), []
-            if not head:
+            if not head or (head["expect"] and head["verdict"] == "right"):
                 shape = '# %% 1.5 wrong "name" expect "fragment"'
                 raise CourseError(f"{path}:{number}: expected a header like {shape}")
         elif head:
@@ -71,11 +71,15 @@ def _answer(head: re.Match, body: list[str], chapter: Chapter) -> Answer:
                 raise CourseError(f"{chapter.name}: {head['name']!r}: no answer cell {current!r}")
         else:
             cells.setdefault(current, []).append(line)
+    texts = {key: "\n".join(lines).strip("\n") for key, lines in cells.items()}
+    texts = {key: text for key, text in texts.items() if text.strip()}
+    if not texts:
+        raise CourseError(f"{chapter.name}: {exercise.label} {head['name']!r} has no text")
     return Answer(
         exercise=exercise.key,
         label=exercise.label,
         right=head["verdict"] == "right",
         name=head["name"],
         expect=(head["expect"] or "").replace('\\"', '"'),
-        cells={key: "\n".join(lines).strip("\n") for key, lines in cells.items()},
+        cells=texts,
     )

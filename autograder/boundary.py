@@ -78,7 +78,8 @@ class TestCell:
 def split(source: str) -> TestCell:
     """Cut a test cell at its three comment lines. Raises BoundaryError or SyntaxError."""
     lines = [
-        "" if line.strip() in (BEGIN_HIDDEN, END_HIDDEN) else line for line in source.splitlines()
+        "" if line.strip() in (BEGIN_HIDDEN, END_HIDDEN) else line
+        for line in source.rstrip().split("\n")
     ]
     markers = [i for i, line in enumerate(lines) if line.rstrip() in {f"# {p}" for p in PARTS}]
     if [lines[i].rstrip()[2:] for i in markers] != list(PARTS):
@@ -103,18 +104,46 @@ def names(text: str) -> tuple[frozenset[str], frozenset[str]]:
     table = symtable.symtable(text, "<cell>", "exec")
     bound = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
     bound |= {name for scope in _inner(table) for name in _declared_global(scope)}
-    referenced = {s.get_name() for s in table.get_symbols() if s.is_referenced()}
-    referenced |= {
-        s.get_name() for scope in _inner(table) for s in scope.get_symbols() if s.is_global()
-    }
-    early = _read_before_bound(text, bound)
+    early: set[str] = set()
+    so_far: set[str] = set()
+    referenced: set[str] = set()
+    for statement in ast.parse(text).body:
+        now, later, binds = _statement_names(statement)
+        early |= (now & bound) - so_far - _bound_by_itself(statement)
+        referenced |= now | later
+        so_far |= binds
     return frozenset(bound), frozenset((referenced - bound) | early)
 
 
-def _inner(table: symtable.SymbolTable):
+def _statement_names(statement: ast.stmt) -> tuple[set[str], set[str], set[str]]:
+    """Globals that a statement reads at once, those that its functions read later, and binds."""
+    table = symtable.symtable(ast.unparse(statement), "<statement>", "exec")
+    now = {s.get_name() for s in table.get_symbols() if s.is_referenced()}
+    for node in ast.walk(statement):
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            now.add(node.target.id)
+        elif isinstance(node, ast.Delete):
+            now |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    binds = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
+    later: set[str] = set()
+    for scope, deferred in _inner_scopes(table):
+        found = later if deferred else now
+        found |= {s.get_name() for s in scope.get_symbols() if s.is_global()}
+        binds |= set(_declared_global(scope))
+    return now, later, binds
+
+
+def _inner_scopes(table: symtable.SymbolTable, deferred: bool = False):
+    """(scope, whether it runs later) of all inside; comprehensions and classes run at once."""
+    at_once = {"listcomp", "setcomp", "dictcomp", "genexpr"}
     for child in table.get_children():
-        yield child
-        yield from _inner(child)
+        runs_later = child.get_type() == "function" and child.get_name() not in at_once
+        yield child, deferred or runs_later
+        yield from _inner_scopes(child, deferred or runs_later)
+
+
+def _inner(table: symtable.SymbolTable):
+    return (scope for scope, _ in _inner_scopes(table))
 
 
 def _declared_global(scope: symtable.SymbolTable) -> list[str]:
@@ -125,42 +154,30 @@ def _declared_global(scope: symtable.SymbolTable) -> list[str]:
     ]
 
 
-def _read_before_bound(text: str, bound: set[str]) -> set[str]:
-    """Names of ``bound`` that some statement reads before any statement has bound them."""
-    early: set[str] = set()
-    so_far: set[str] = set()
-    for statement in ast.parse(text).body:
-        here = symtable.symtable(ast.unparse(statement), "<statement>", "exec")
-        symbols = {s.get_name(): s for s in here.get_symbols()}
-        reads = {name for name, s in symbols.items() if s.is_referenced()}
-        reads |= {s.get_name() for scope in _inner(here) for s in scope.get_symbols() if s.is_global()}
-        binds = {name for name, s in symbols.items() if s.is_assigned() or s.is_imported()}
-        for node in ast.walk(statement):
-            if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-                reads.add(node.target.id)
-        stored_first = _bound_by_itself(statement)
-        early |= (reads & bound) - so_far - (binds & stored_first)
-        so_far |= binds
-    return early
-
-
 def _bound_by_itself(statement: ast.stmt) -> set[str]:
-    """Names that a compound statement binds before its body reads them (loop variables, with, def)."""
+    """Names that a statement binds before it reads them: loop variables, with, match, walrus, def.
+
+    The order inside a block is the author's care.
+    """
+    simple = isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete))
     found: set[str] = set()
+    added = set()
     for node in ast.walk(statement):
-        targets: list[ast.expr] = []
-        if isinstance(node, (ast.For, ast.AsyncFor)):
-            targets = [node.target]
-        elif isinstance(node, (ast.With, ast.AsyncWith)):
-            targets = [item.optional_vars for item in node.items if item.optional_vars]
-        elif isinstance(node, ast.NamedExpr):
-            targets = [node.target]
-        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            found.add(node.name)
-        elif isinstance(node, ast.Assign) and node is not statement:
-            targets = node.targets  # inside a block; order within a block is the author's care
-        for target in targets:
-            found |= {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}
+        match node:
+            case ast.NamedExpr(target=ast.Name(id=name)):
+                found.add(name)
+            case ast.AugAssign(target=ast.Name() as target):
+                added.add(target)
+            case ast.Name(id=name, ctx=ast.Store()) if not simple and node not in added:
+                found.add(name)
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                found.add(name)
+            case ast.MatchMapping(rest=str(name)) | ast.ExceptHandler(name=str(name)):
+                found.add(name)
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+            case ast.alias(name=name, asname=asname):
+                found.add(asname or name.split(".")[0])
     return found
 
 

@@ -6,10 +6,9 @@ ends in a row of the gradebook, a feedback page and a line of the summary.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from autograder.chapter import Chapter, CourseError, chapters
 from autograder.feedback import write_feedback
 from autograder.grade_one import grade_one
 from autograder.intake import Refused, Submission, find_submissions, read_bytes, strangers
+from autograder.pool import worker_pool
 from autograder.record import Book
 from autograder.verdict import FAILED, GRADED, NEEDS_PERSON, Verdict
 
@@ -116,8 +116,7 @@ def _verdicts(course: Path, submissions: list[Submission], jobs: int) -> Iterato
             yield Verdict(submission.student, submission.chapter, FAILED, str(refused))
     if not readable:
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(readable)), mp_context=context) as pool:
+    with worker_pool(min(jobs, len(readable))) as pool:
         futures: dict[Future, Submission] = {
             pool.submit(grade_one, course, s.chapter, s.student, data): s for s, data in readable
         }

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 class Limits:
     """What one submission may use. Seconds are wall-clock, sizes are bytes."""
 
-    cell_seconds: int = 30  # an exercise's graded cell takes about 1 s; a slow laptop five times that
+    cell_seconds: int = (
+        30  # an exercise's graded cell takes about 1 s; a slow laptop five times that
+    )
     setup_seconds: int = 120  # imports and small data, on a machine that is busy
     kernel_starts: int = 3  # tries to start a kernel on a machine that is very busy
     notebook_seconds: int = 300  # the sum over a chapter, so that no submission holds the class up

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -22,6 +20,7 @@ import gradus
 from autograder.answers import Answer, read_answers
 from autograder.chapter import Chapter, CourseError, Exercise, chapters
 from autograder.grade_one import Desk, mark_exercises
+from autograder.pool import worker_pool
 from autograder.rebuild import Rebuilt
 from autograder.release import release
 from autograder.run import KernelNotStarted
@@ -56,8 +55,7 @@ def prove(
     cache.save()
     results: dict[Task, Result | None] = {task: cache.get(task) for task in tasks}
     missing = [task for task, result in results.items() if result is None]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max(1, min(jobs, len(missing))), mp_context=context) as pool:
+    with worker_pool(min(jobs, len(missing))) as pool:
         for task, result in zip(missing, pool.map(partial(_try, course), missing), strict=True):
             results[task] = result
             cache.put(task, result)

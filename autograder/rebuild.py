@@ -49,7 +49,9 @@ def version_of(released: NotebookNode) -> str:
 
 def _sort(released: NotebookNode, submitted: SubmittedNotebook, flags: list[str]):
     """(answer text by cell id, added cells by the id of the released cell they follow)."""
-    by_grade_id = {cell.metadata.nbgrader.grade_id: cell for cell in released.cells if _graded(cell)}
+    by_grade_id = {
+        cell.metadata.nbgrader.grade_id: cell for cell in released.cells if _graded(cell)
+    }
     ungraded = {cell.id: cell for cell in released.cells if not _graded(cell)}
     by_source = {cell.source.strip(): cell.id for cell in ungraded.values()}
     copies: dict[str, list[str]] = defaultdict(list)

@@ -36,6 +36,7 @@ from autograder.boundary import TestCell
 from autograder.chapter import grade_id_of, tags
 from autograder.limits import LIMITS, Limits
 from autograder.rebuild import ADDED
+from autograder.warm import use_warm_kernels
 
 CLAIMS_MIME = "application/x-gradus-claims"  # gradus.crossing.MIME, not imported: torch is slow
 _FRAME = re.compile(r"In\s*\[(\d+)\], line (\d+)")
@@ -243,6 +244,7 @@ def _kernel(limits: Limits) -> Iterator[_Kernel]:
     """A fresh kernel in a private folder that disappears with it."""
     folder = Path(tempfile.mkdtemp(prefix="gradus-"))
     manager = AsyncKernelManager(kernel_name="python3")
+    use_warm_kernels(manager)
     if os.name == "posix":  # sockets that no other user of the machine can reach
         manager.transport, manager.ip, manager.cache_ports = "ipc", str(folder / "k"), False
     client = NotebookClient(

@@ -9,6 +9,7 @@ when the grader runs its parts in separate processes. Shapes are compared before
 from __future__ import annotations
 
 import ast
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -59,7 +60,10 @@ def close(
     atol: float = 1e-6,
     dtype: bool = False,
 ) -> None:
-    """Numbers, tensors or nests of them agree to ``atol + rtol·|expected|``; ``dtype`` counts too."""
+    """Numbers, tensors or nests of them agree to ``atol + rtol·|expected|``; ``dtype``: it counts.
+
+    Whole numbers have to agree exactly, unless ``atol`` is 1 or more.
+    """
     tolerance = _Tolerance(rtol, atol, dtype)
     _judge(value, expected, what, tolerance, ideas, hint)
 
@@ -68,44 +72,49 @@ def equal(
     value: Any, expected: Any, what: str, *, ideas: Ideas = None, hint: str | None = None
 ) -> None:
     """The same kind and exactly the same value; a 0-d tensor or NumPy scalar counts as number."""
-    _judge(value, expected, what, _Tolerance(0.0, 0.0, True), ideas, hint)
+    _judge(value, expected, what, _EXACT, ideas, hint)
 
 
 def one_of(value: Any, options: Sequence, what: str, *, hint: str | None = None) -> None:
     """The value is one of the options (a Predict question: any valid choice)."""
-    value = _plain(value, what)
-    if not any(_matches(value, option, _Tolerance(0.0, 0.0, True)) for option in options):
-        listed = ", ".join(repr(option) for option in options)
-        _fail(f"{what}: expected one of {listed}", hint, f"  got: {_text(value)}")
+    value = _plain(value, what, hint)
+    if not any(_matches(value, wire.plain(option), _EXACT) for option in options):
+        listed = ", ".join(_text(option) for option in options)
+        values = f"  expected one of: {listed}\n  got: {_text(value)}"
+        _fail(f"{what}: not one of the possible answers", hint, values)
     print(f"✓ {what} is a valid one")
 
 
 def number(value: Any, low: float, high: float, what: str, *, hint: str | None = None) -> None:
     """A number with ``low <= value <= high``."""
-    value = _plain(value, what)
-    if isinstance(value, torch.Tensor) and value.ndim == 0:
-        value = value.item()
-    if type(value) not in (int, float):
+    value = _number_in(_plain(value, what, hint))
+    if not _is_number(value):
         _fail(f"{what}: expected a number, got {_kind(value)}", hint)
     if not low <= value <= high:
-        reason = "is NaN" if math.isnan(value) else "is outside the range that works"
-        _fail(f"{what} {reason}", hint, f"  expected: {low:.4g} to {high:.4g}\n  got:      {value}")
+        reason = "is NaN" if value != value else "is outside the range that works"
+        values = f"  expected: {low:.4g} to {high:.4g}\n  got:      {_text(value)}"
+        _fail(f"{what} {reason}", hint, values)
     _passed(what)
 
 
 def unchanged(value: Any, before: Any, what: str, *, hint: str | None = None) -> None:
     """Bit for bit what it was: the code under test must not write into its input."""
-    value = _plain(value, what)
-    if not _matches(value, wire.plain(before), _Tolerance(0.0, 0.0, True)):
+    value = _plain(value, what, hint)
+    if not _matches(value, wire.plain(before), _SAME_BITS):
         reason = f"{what} changed: your code writes into its input; work on a copy"
         _fail(reason, hint, _show(value, before))
     _passed(f"{what} unchanged")
 
 
 def differs(value: Any, other: Any, what: str, *, hint: str | None = None) -> None:
-    """Not equal to ``other`` (which must not come from the student either)."""
-    value = _plain(value, what)
-    if _matches(value, wire.plain(other), _Tolerance(1e-6, 1e-8, False)):
+    """Of the kind and shape of ``other`` (which must not come from the student), but not equal."""
+    other = wire.plain(other)
+    value = _plain(value, what, hint, _kind(other))
+    try:
+        _compare(value, other, _SAME_SHAPE)
+    except _Mismatch as mismatch:
+        _fail(f"{what}: {mismatch.reason}", hint, mismatch.values)
+    if _matches(value, other, _Tolerance(1e-6, 1e-8, False)):
         _fail(f"{what}: nothing changed", hint, f"  got: {_text(value)}")
     _passed(what)
 
@@ -118,19 +127,22 @@ def raised(
     mentions: str | Iterable[str] | None = None,
     hint: str | None = None,
 ) -> None:
-    """``record`` (from ``observe.error``) is an exception of ``kind`` whose text ``mentions`` these."""
-    record = _plain(record, what)
+    """``record`` (from ``observe.error``) is an exception of ``kind`` that ``mentions`` this."""
+    record = _plain(record, what, hint)
     if record is None:
         _fail(f"{what}: nothing was raised where a {kind.__name__} is asked for", hint)
-    if not isinstance(record, dict) or not isinstance(record.get("bases"), list):
-        _fail(f"{what}: expected an exception, got {_kind(record)}", hint)
-    if kind.__name__ not in record["bases"]:
-        _fail(f"{what}: raised a {record.get('type')} where a {kind.__name__} is asked for", hint)
+    match record:
+        case {"type": str() as name, "bases": [*bases], "message": str() as text}:
+            bases = [base for base in bases if isinstance(base, str)]
+        case _:
+            _fail(f"{what}: expected an exception, got {_kind(record)}", hint)
+    if kind.__name__ not in bases:
+        _fail(f"{what}: raised a {name[:100]} where a {kind.__name__} is asked for", hint)
     words = [mentions] if isinstance(mentions, str) else list(mentions or ())
-    text = str(record.get("message", ""))
     missing = [word for word in words if word.lower() not in text.lower()]
     if missing:
-        _fail(f"{what}: the message does not mention {missing[0]!r}", hint, f"  got: {text[:300]}")
+        reason = f"{what}: the message does not mention all that it should"
+        _fail(reason, hint, f"  missing: {missing[0]!r}\n  got: {text[:300]}")
     _passed(what)
 
 
@@ -138,9 +150,9 @@ def accuracy(
     predictions: Any, labels: Any, at_least: float, what: str, *, hint: str | None = None
 ) -> None:
     """Share of ``predictions`` (class numbers, one per label) equal to ``labels``."""
-    predictions = _as_tensor(_plain(predictions, what))
-    labels = _as_tensor(labels)
-    if predictions is None or predictions.is_floating_point():
+    predictions = _as_tensor(_plain(predictions, what, hint))
+    labels = _as_tensor(wire.plain(labels))
+    if predictions is None or predictions.is_floating_point() or predictions.is_complex():
         _fail(f"{what}: class numbers are meant, one per sample, not scores", hint)
     if predictions.shape != labels.shape:
         _fail(_shape_reason(what, predictions.shape, labels.shape), hint)
@@ -158,10 +170,15 @@ def numeric_jacobian(
     Both come from the student's process: this explains a wrong backward, and the values have to
     be checked as well, since a consistent wrong function passes.
     """
-    record = _plain(record, what)
-    if not isinstance(record, dict) or set(record) != {"analytic", "numeric"}:
-        _fail(f"{what}: expected two Jacobians, got {_kind(record)}", hint)
-    if not _matches(record["analytic"], record["numeric"], _Tolerance(rtol, atol, False)):
+    record = _plain(record, what, hint)
+    match record:
+        case {"analytic": torch.Tensor() as analytic, "numeric": torch.Tensor() as numeric}:
+            pass
+        case _:
+            _fail(f"{what}: expected two Jacobians, got {_kind(record)}", hint)
+    if analytic.numel() == 0 or analytic.isnan().any():
+        _fail(f"{what}: no gradient arrives, or it is NaN", hint)
+    if not _matches(analytic, numeric, _Tolerance(rtol, atol, False)):
         _fail(f"{what}: backward and the numeric derivative disagree", hint)
     _passed(what)
 
@@ -176,38 +193,73 @@ def avoids(
 ) -> None:
     """The answer's text (``observe.source``) uses none of ``calls`` (names; ``@`` is the operator).
 
-    ``loops``: no for, while or comprehension either. It deters; only values prove.
+    Own variables and functions may have such a name. ``loops``: no for, while or comprehension
+    either. It deters; only values prove.
     """
-    text = _plain(text, what)
+    text = _plain(text, what, hint)
     if not isinstance(text, str):
         _fail(f"{what}: the text of the answer was not found; define it in its cell", hint)
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith(("%", "!"))]
-    try:
-        tree = ast.parse("\n".join(lines))
-    except SyntaxError:
+    tree = _parsed(text)
+    if tree is None:
         _fail(f"{what}: the answer is not valid Python", hint)
-    banned = set(calls)
-    for node in ast.walk(tree):
-        name = getattr(node, "attr", None) or getattr(node, "id", None)
-        if isinstance(node, ast.MatMult):
-            name = "@"
-        if name in banned and isinstance(node, (ast.Name, ast.Attribute, ast.MatMult)):
+    used = _used(tree)
+    for name in [calls] if isinstance(calls, str) else calls:
+        if name in used:
             _fail(f"{what}: uses `{name}`, which this exercise asks you to do without", hint)
-        if loops and isinstance(node, (ast.For, ast.While, ast.comprehension)):
-            _fail(f"{what}: uses a loop; let the tensor operations do the repeating", hint)
+    repeating = (ast.For, ast.AsyncFor, ast.While, ast.comprehension)
+    if loops and any(isinstance(node, repeating) for node in ast.walk(tree)):
+        _fail(f"{what}: uses a loop; let the tensor operations do the repeating", hint)
     _passed(what)
 
 
-class _Tolerance:
-    """How near is equal: relative and absolute error, and whether the dtype counts."""
+def _parsed(text: str) -> ast.Module | None:
+    """The syntax tree of a cell, whose magics count as empty lines; None if there is none."""
+    code = [line for line in text.splitlines() if not line.lstrip().startswith(("%", "!"))]
+    for attempt in (text, "\n".join(code)):
+        try:
+            return ast.parse(attempt)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+    return None
 
-    def __init__(self, rtol: float, atol: float, dtype: bool) -> None:
-        self.rtol, self.atol, self.dtype = rtol, atol, dtype
+
+def _used(tree: ast.Module) -> set[str]:
+    """Names that a text takes from elsewhere: attributes, imports, names that it never binds."""
+    used, read, own = set(), set(), set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(attr=name):
+                used.add(name)
+            case ast.MatMult():
+                used.add("@")
+            case ast.alias(name=name):
+                used.add(name.split(".")[-1])
+            case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value=str(name)), *_]):
+                used.add(name)
+            case ast.Name(id=name, ctx=ast.Load()):
+                read.add(name)
+            case ast.Name(id=name) | ast.arg(arg=name):
+                own.add(name)
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                own.add(name)
+    return used | (read - own)
+
+
+class _Tolerance:
+    """How near is equal: relative and absolute error, whether the dtype counts, and every bit."""
+
+    def __init__(self, rtol: float, atol: float, dtype: bool, bits: bool = False) -> None:
+        self.rtol, self.atol, self.dtype, self.bits = rtol, atol, dtype, bits
+
+
+_EXACT = _Tolerance(0.0, 0.0, True)
+_SAME_BITS = _Tolerance(0.0, 0.0, True, bits=True)  # -0.0 is not 0.0
+_SAME_SHAPE = _Tolerance(0.0, math.inf, False)  # any value but NaN where none is expected
 
 
 def _judge(value, expected, what, tolerance, ideas: Ideas, hint) -> None:
-    value = _plain(value, what, wanted=_kind(expected))
     expected = wire.plain(expected)
+    value = _plain(value, what, hint, _kind(expected))
     try:
         _compare(value, expected, tolerance)
     except _Mismatch as mismatch:
@@ -218,13 +270,13 @@ def _judge(value, expected, what, tolerance, ideas: Ideas, hint) -> None:
     _passed(what)
 
 
-def _plain(value: Any, what: str, wanted: str = "a plain value") -> Any:
+def _plain(value: Any, what: str, hint: str | None, wanted: str = "a plain value") -> Any:
     try:
         value = wire.plain(value)
     except wire.WireError as error:
         raise CheckFailed(f"{what}: {error}") from None
     if isinstance(value, wire.StandIn):
-        raise CheckFailed(f"{what}: expected {wanted}, got {_kind(value)}")
+        _fail(f"{what}: expected {wanted}, got {_kind(value)}", hint)
     return value
 
 
@@ -238,16 +290,16 @@ def _matches(value: Any, expected: Any, tolerance: _Tolerance) -> bool:
 
 def _compare(value: Any, expected: Any, tolerance: _Tolerance) -> None:
     """Raises _Mismatch at the first difference."""
-    if isinstance(value, torch.Tensor) and value.ndim == 0 and _is_number(expected):
-        value = value.item()
-    if isinstance(expected, torch.Tensor) and expected.ndim == 0 and _is_number(value):
-        expected = expected.item()
+    if _is_number(expected):
+        value = _number_in(value)
+    elif _is_number(value):
+        expected = _number_in(expected)
     if _is_number(expected) and _is_number(value):
         _compare_numbers(value, expected, tolerance)
-    elif _group(value) != _group(expected):
+    elif _group(value) != _group(expected) or isinstance(value, wire.StandIn):
         raise _Mismatch(f"expected {_kind(expected)}, got {_kind(value)}", value, expected)
     elif isinstance(expected, (torch.Tensor, np.ndarray)):
-        _compare_tensors(_as_tensor(value), _as_tensor(expected), tolerance)
+        _compare_tensors(value, expected, tolerance)
     elif isinstance(expected, dict):
         _compare_dicts(value, expected, tolerance)
     elif isinstance(expected, (list, tuple)):
@@ -255,18 +307,20 @@ def _compare(value: Any, expected: Any, tolerance: _Tolerance) -> None:
             raise _Mismatch(f"expected {len(expected)} items, got {len(value)}", value, expected)
         for index, (mine, theirs) in enumerate(zip(value, expected, strict=True)):
             _compare_part(f"item {index}", mine, theirs, tolerance)
-    elif value != expected:
+    elif value != expected and tolerance is not _SAME_SHAPE:
         raise _Mismatch("not the right value", value, expected)
 
 
 def _compare_dicts(value: dict, expected: dict, tolerance: _Tolerance) -> None:
     missing = [key for key in expected if key not in value]
-    extra = [key for key in value if key not in expected]
+    extra = [key for key in value if key not in expected or isinstance(key, wire.StandIn)]
     if missing or extra:
-        reason = f"{missing[0]!r} is missing" if missing else f"{extra[0]!r} is not asked for"
-        raise _Mismatch(f"not the right keys: {reason}")
+        counts = f"{len(missing)} missing, {len(extra)} not asked for"
+        mismatch = _Mismatch(f"not the right keys ({counts})")
+        mismatch.values = f"  missing: {_text(missing)}\n  not asked for: {_text(extra)}"
+        raise mismatch
     for key, theirs in expected.items():
-        _compare_part(f"{key!r}", value[key], theirs, tolerance)
+        _compare_part(_text(key)[:60], value[key], theirs, tolerance)
 
 
 def _compare_part(name: str, mine: Any, theirs: Any, tolerance: _Tolerance) -> None:
@@ -280,41 +334,60 @@ def _compare_part(name: str, mine: Any, theirs: Any, tolerance: _Tolerance) -> N
 
 def _compare_numbers(value: float, expected: float, tolerance: _Tolerance) -> None:
     if value == expected or (value != value and expected != expected):
-        return
+        if not tolerance.bits or repr(value) == repr(expected):
+            return
+    whole = isinstance(value, int) and isinstance(expected, int)
     try:
-        error = abs(value - expected)
-        near = error <= tolerance.atol + tolerance.rtol * abs(expected)
+        error = float(abs(value - expected))
+        bound = tolerance.atol + (0.0 if whole else tolerance.rtol * abs(expected))
     except OverflowError:  # an integer beyond the floats
-        error, near = math.inf, False
-    if not near or math.isinf(error):
+        error, bound = math.inf, tolerance.atol
+    if tolerance is _SAME_SHAPE:
+        near = value == value
+    else:
+        near = error <= bound and error < math.inf and not tolerance.bits
+    if not near:
         reason = "it is NaN" if value != value else f"not the right value (off by {error:.2g})"
         raise _Mismatch(reason, value, expected)
 
 
-def _compare_tensors(
-    value: torch.Tensor, expected: torch.Tensor, tolerance: _Tolerance
-) -> None:
+def _compare_tensors(value: Any, expected: Any, tolerance: _Tolerance) -> None:
     if value.shape != expected.shape:
         raise _Mismatch(_shape_reason("", value.shape, expected.shape), value, expected)
     if tolerance.dtype and value.dtype != expected.dtype:
         names = [str(t.dtype).removeprefix("torch.") for t in (value, expected)]
         raise _Mismatch(f"the dtype is {names[0]} where {names[1]} is asked for", value, expected)
-    wide = torch.complex128 if value.is_complex() or expected.is_complex() else torch.float64
-    mine, theirs = value.to(wide), expected.to(wide)
-    if value.dtype == expected.dtype and not value.is_floating_point() and not value.is_complex():
-        same = value == expected  # integers beyond 2^53 are compared as integers
-    else:
-        rtol, atol = tolerance.rtol, tolerance.atol
-        same = torch.isclose(mine, theirs, rtol=rtol, atol=atol, equal_nan=True)
+    mine, theirs = _as_tensor(value), _as_tensor(expected)
+    same = _near(mine, theirs, tolerance)
     if not bool(same.all()):
-        raise _Mismatch(_error_reason(mine, theirs, same), value, expected)
+        raise _Mismatch(_error_reason(*_wide(mine, theirs), same), value, expected)
+
+
+def _near(value: torch.Tensor, expected: torch.Tensor, tolerance: _Tolerance) -> torch.Tensor:
+    """Where two tensors of one shape agree."""
+    mine, theirs = _wide(value, expected)
+    if tolerance is _SAME_SHAPE:
+        return ~mine.isnan() | theirs.isnan()
+    if tolerance.bits:
+        same = [tensor.reshape(-1).view(torch.uint8) for tensor in (value, expected)]
+        return torch.tensor(torch.equal(*same)).expand(value.shape)
+    if any(t.is_floating_point() or t.is_complex() for t in (value, expected)):
+        rtol, atol = tolerance.rtol, tolerance.atol
+        return torch.isclose(mine, theirs, rtol=rtol, atol=atol, equal_nan=True)
+    same = value == expected  # whole numbers, which may lie beyond 2^53
+    return same if tolerance.atol < 1 else same | ((mine - theirs).abs() <= tolerance.atol)
+
+
+def _wide(*tensors: torch.Tensor) -> list[torch.Tensor]:
+    wide = torch.complex128 if any(t.is_complex() for t in tensors) else torch.float64
+    return [tensor.to(wide) for tensor in tensors]
 
 
 def _error_reason(value: torch.Tensor, expected: torch.Tensor, same: torch.Tensor) -> str:
     nan = int((value.isnan() & ~expected.isnan()).sum())
     if nan:
         return f"{nan} of {value.numel()} values are NaN"
-    error = (value - expected).abs().nan_to_num(nan=math.inf).max().item()
+    error = (value - expected).abs()[~same].nan_to_num(nan=math.inf, posinf=math.inf).max().item()
     wrong = int((~same).sum())
     shape = tuple(value.shape)
     return f"{wrong} of {same.numel()} values are wrong (largest error {error:.2g}, shape {shape})"
@@ -336,13 +409,20 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float)
 
 
+def _number_in(value: Any) -> Any:
+    """The number that a 0-d tensor or array holds; everything else as it is."""
+    zero_dimensional = isinstance(value, (torch.Tensor, np.ndarray)) and value.ndim == 0
+    return value.item() if zero_dimensional else value
+
+
 def _as_tensor(value: Any) -> torch.Tensor | None:
     if isinstance(value, torch.Tensor):
         return value.detach()
-    if isinstance(value, np.ndarray):
-        return torch.from_numpy(np.ascontiguousarray(value))
-    if isinstance(value, (list, tuple)) and all(type(item) in (int, bool) for item in value):
-        return torch.tensor(value)
+    if isinstance(value, np.ndarray):  # torch hardly computes with unsigned numbers
+        wider = value.dtype.kind == "u" and value.dtype.itemsize > 1
+        return torch.from_numpy(value.astype(np.int64) if wider else value)
+    if isinstance(value, (list, tuple)) and all(type(n) in (int, bool) for n in value):
+        return torch.tensor(value) if all(abs(n) < 2**63 for n in value) else None
     return None
 
 
@@ -363,17 +443,36 @@ def _show(got: Any, expected: Any) -> str:
     return f"  expected: {_text(expected)}\n  got:      {_text(got)}"
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, depth: int = 0) -> str:
     """One short text of a value, for visible checks."""
     if isinstance(value, torch.Tensor):
-        value = value.detach()
-        if value.ndim and value.numel() <= 40 and not value.is_complex():
-            text = str(value.tolist() if value.ndim < 2 else value).replace("\n", "\n" + " " * 12)
+        text = _tensor_text(value.detach())
+    elif isinstance(value, wire.StandIn):
+        text = f"<{value.type_name}>"
+    elif type(value) in (list, tuple, dict) and depth < 3:
+        items = value.items() if type(value) is dict else value
+        items = list(itertools.islice(items, 10 if depth else 20))
+        if type(value) is dict:
+            parts = [f"{_text(key, depth + 1)}: {_text(item, depth + 1)}" for key, item in items]
         else:
-            text = str(value.item()) if value.ndim == 0 else f"shape {tuple(value.shape)}"
-        return text if len(text) < 600 else f"a tensor of shape {tuple(value.shape)}"
-    text = repr(value)
-    return text if len(text) <= 300 else text[:300] + " …"
+            parts = [_text(item, depth + 1) for item in items]
+        parts += ["…"] * (len(value) > len(items))
+        comma = "," * (type(value) is tuple and len(value) == 1)
+        opening, closing = {list: "[]", tuple: "()", dict: "{}"}[type(value)]
+        text = opening + ", ".join(parts) + comma + closing
+    else:
+        text = "…" if type(value) in (list, tuple, dict) and value else repr(value)
+    return text if len(text) <= 600 else text[:600] + " …"
+
+
+def _tensor_text(tensor: torch.Tensor) -> str:
+    if tensor.ndim == 0:
+        return str(tensor.item())
+    text = f"a tensor of shape {tuple(tensor.shape)}"
+    if tensor.numel() > 40 or tensor.is_complex():
+        return text
+    full = str(tensor.tolist() if tensor.ndim == 1 else tensor).replace("\n", "\n" + " " * 12)
+    return full if len(full) < 600 else text
 
 
 def _fail(message: str, hint: str | None, values: str = "") -> None:

@@ -13,6 +13,7 @@ import linecache
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -21,9 +22,11 @@ Tensors = torch.Tensor | tuple[torch.Tensor, ...]
 
 
 def copy(value: Any) -> Any:
-    """A copy of tensors (nested in lists, tuples, dicts) as they are now, without history."""
+    """A copy of tensors and arrays (also in lists and dicts) as they are now, without history."""
     if isinstance(value, torch.Tensor):
         return value.detach().clone()
+    if isinstance(value, np.ndarray):
+        return value.copy()
     if isinstance(value, dict):
         return {key: copy(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -36,17 +39,23 @@ def state(module: nn.Module) -> dict[str, torch.Tensor] | None:
     return copy(dict(module.state_dict())) if isinstance(module, nn.Module) else None
 
 
-def gradients(owner: nn.Module | dict[str, torch.Tensor]) -> dict[str, torch.Tensor | None]:
-    """``.grad`` of each parameter (or tensor of a dict) by name, copied; None where there is none."""
-    named = owner.items() if isinstance(owner, dict) else owner.named_parameters()
-    return {name: copy(tensor.grad) for name, tensor in named}
+def gradients(
+    owner: nn.Module | dict[str, torch.Tensor],
+) -> dict[str, torch.Tensor | None] | None:
+    """``.grad`` of each parameter (or tensor of a dict) by name, copied; None where none is."""
+    if isinstance(owner, nn.Module):
+        owner = dict(owner.named_parameters())
+    if not isinstance(owner, dict):
+        return None
+    return {name: copy(getattr(tensor, "grad", None)) for name, tensor in owner.items()}
 
 
 def vjp(f: Callable, inputs: Tensors, cotangent: torch.Tensor) -> dict[str, Any]:
     """Value of ``f(*inputs)`` and the vector-Jacobian products for ``cotangent``.
 
     ``inputs``: one tensor or a tuple; fresh leaf copies are used. ``grads`` holds one entry an
-    input: None where no gradient arrives (also when the output has no history).
+    input: None where no gradient arrives (also when the output has no history, or not the shape
+    of ``cotangent``). Inputs of whole numbers get none.
     """
     leaves, value, grads = _pullback(f, inputs, cotangent, create_graph=False)
     return {"value": copy(value), "grads": _like(inputs, copy(list(grads)))}
@@ -56,22 +65,33 @@ def vjp2(f: Callable, inputs: Tensors, cotangent: torch.Tensor) -> dict[str, Any
     """As ``vjp``, then the gradient of the sum of all first gradients: the second order."""
     leaves, _, grads = _pullback(f, inputs, cotangent, create_graph=True)
     total = sum((g.sum() for g in grads if g is not None), torch.zeros(()))
-    second: list = [None] * len(leaves)
-    if total.requires_grad:
-        second = list(torch.autograd.grad(total, leaves, allow_unused=True))
+    second = _grads(total, leaves, torch.ones_like(total), create_graph=False)
     return {"grads": _like(inputs, copy(list(grads))), "second": _like(inputs, copy(second))}
 
 
 def _pullback(f: Callable, inputs: Tensors, cotangent: torch.Tensor, create_graph: bool):
     tensors = inputs if isinstance(inputs, tuple) else (inputs,)
-    leaves = [t.detach().clone().requires_grad_() for t in tensors]
+    leaves = [t.detach().clone().requires_grad_(_may_have_grad(t)) for t in tensors]
     value = f(*leaves)
-    if not isinstance(value, torch.Tensor) or not value.requires_grad:
-        return leaves, value, [None] * len(leaves)
-    grads = torch.autograd.grad(
-        value, leaves, cotangent, create_graph=create_graph, allow_unused=True
+    return leaves, value, _grads(value, leaves, cotangent, create_graph)
+
+
+def _grads(value: Any, leaves: list[torch.Tensor], cotangent: torch.Tensor, create_graph: bool):
+    """Gradients by leaf; all None when ``value`` is not something that can be differentiated."""
+    usable = isinstance(value, torch.Tensor) and value.requires_grad
+    usable = usable and value.shape == cotangent.shape
+    if not usable or value.is_complex() != cotangent.is_complex():
+        return [None] * len(leaves)
+    wanted = [leaf for leaf in leaves if leaf.requires_grad]
+    found = torch.autograd.grad(
+        value, wanted, cotangent, create_graph=create_graph, allow_unused=True
     )
-    return leaves, value, grads
+    found = iter(found)
+    return [next(found) if leaf.requires_grad else None for leaf in leaves]
+
+
+def _may_have_grad(tensor: torch.Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
 
 
 def _like(inputs: Tensors, results: list) -> Any:
@@ -89,20 +109,21 @@ def shifted(f: Callable, x: torch.Tensor, step: float) -> dict[str, list]:
     return points
 
 
-def jacobians(f: Callable, x: torch.Tensor, step: float = 1e-6) -> dict[str, Any]:
+def jacobians(f: Callable, x: torch.Tensor, step: float = 1e-6) -> dict[str, Any] | None:
     """Jacobian of ``f`` at ``x`` by autograd and by central differences, both (outputs, inputs).
 
-    ``x`` is used in float64, where a step of 1e-6 is accurate to about 1e-9.
+    ``x`` is used in float64, where a step of 1e-6 is accurate to about 1e-9. NaN stands where no
+    gradient arrives; None is returned when ``f`` does not give a tensor.
     """
     x = x.detach().double()
-    value = f(x.clone().requires_grad_())
-    rows = []
-    for index in range(value.numel()):
-        cotangent = torch.zeros_like(value)
-        cotangent.view(-1)[index] = 1.0
-        row = vjp(f, x, cotangent)["grads"]
-        rows.append(torch.full((x.numel(),), torch.nan) if row is None else row.reshape(-1))
+    value = f(x.clone())
     points = shifted(f, x, step)
+    if not _same_shapes([value, *points["plus"], *points["minus"]]) or not value.numel():
+        return None
+    rows = []
+    for unit in torch.eye(value.numel(), dtype=torch.float64):
+        row = vjp(f, x, unit.reshape(value.shape))["grads"]
+        rows.append((torch.full_like(x, torch.nan) if row is None else row).reshape(-1))
     columns = [
         (plus - minus).reshape(-1) / (2 * step)
         for plus, minus in zip(points["plus"], points["minus"], strict=True)
@@ -110,18 +131,31 @@ def jacobians(f: Callable, x: torch.Tensor, step: float = 1e-6) -> dict[str, Any
     return {"analytic": torch.stack(rows), "numeric": torch.stack(columns, dim=1)}
 
 
-def response(f: Callable, x: torch.Tensor, where: Any, change: float = 1.0) -> torch.Tensor:
+def response(f: Callable, x: torch.Tensor, where: Any, change: float = 1.0) -> torch.Tensor | None:
     """``f(x')-f(x)`` where ``x'`` differs from ``x`` by ``change`` at the index ``where``."""
     moved = x.detach().clone()
     moved[where] += change
-    return copy(f(moved) - f(x.detach().clone()))
+    after, before = f(moved), f(x.detach().clone())
+    return copy(after - before) if _same_shapes([after, before]) else None
+
+
+def _same_shapes(values: list) -> bool:
+    tensors = all(isinstance(value, torch.Tensor) for value in values)
+    return tensors and all(value.shape == values[0].shape for value in values)
 
 
 def error(f: Callable, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
-    """The exception that ``f(*args, **kwargs)`` raises, as a record; None if it raises none."""
+    """The exception that ``f(*args, **kwargs)`` raises, as a record; None if it raises none.
+
+    None too if ``f`` is no function. A function that is not written yet raises as ever.
+    """
+    if not callable(f):
+        return None
     try:
         f(*args, **kwargs)
     except Exception as raised:
+        if isinstance(raised, NotImplementedError) and str(raised).startswith("Your turn"):
+            raise
         bases = [kind.__name__ for kind in type(raised).__mro__]
         return {"type": type(raised).__name__, "bases": bases, "message": str(raised)[:1000]}
     return None
@@ -154,8 +188,10 @@ def shapes(value: Any) -> Any:
     return type(value).__name__
 
 
-def layer_order(module: nn.Module, *inputs: torch.Tensor) -> list[str]:
+def layer_order(module: nn.Module, *inputs: torch.Tensor) -> list[str] | None:
     """Type names of the leaf modules in the order in which one forward pass calls them."""
+    if not isinstance(module, nn.Module):
+        return None
     order: list[str] = []
     leaves = [m for m in module.modules() if not list(m.children())]
     handles = [
@@ -192,8 +228,14 @@ def source(obj: Any) -> str | None:
 
     When graded, the grader puts the answer's text that it holds in this value's place.
     """
-    if inspect.isclass(obj):
-        functions = [v for v in vars(obj).values() if isinstance(v, (staticmethod, Callable))]
-        obj = next((getattr(v, "__func__", v) for v in functions), None)
-    code = getattr(obj, "__code__", None)
-    return "".join(linecache.getlines(code.co_filename)) or None if code else None
+    if isinstance(obj, nn.Module):
+        obj = type(obj)
+    for part in [*vars(obj).values()] if inspect.isclass(obj) else [obj]:
+        function = getattr(part, "__func__", None) or getattr(part, "fget", None) or part
+        function = inspect.unwrap(function)  # through decorators such as torch.no_grad()
+        code = getattr(function, "__code__", None)
+        if code is None or (part is not obj and function.__module__ != obj.__module__):
+            continue
+        if lines := linecache.getlines(code.co_filename):
+            return "".join(lines)
+    return None

@@ -7,7 +7,6 @@ forgot ``model.eval()`` gets a loss that is wrong by a known amount.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import torch
 from torch import nn
@@ -42,7 +41,7 @@ class OncePerRun:
         extra = 1000 * self.passes
         self.passes += 1
         for batch in self.batches:
-            yield tuple(part + extra for part in batch)
+            yield tuple(part + extra if extra else part.clone() for part in batch)
 
 
 class FakeClock:
@@ -62,6 +61,6 @@ class FakeClock:
         self.now += self.ticks
         return now
 
-    def advance(self, seconds: float) -> Any:
+    def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.now += seconds

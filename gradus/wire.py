@@ -306,7 +306,7 @@ class _Reader:
             flat = torch.empty(0, dtype=dtype)
         else:
             flat = (raw != 0) if dtype is torch.bool else raw.view(dtype)
-        if strides is None or raw is None:
+        if strides is None:
             tensor = flat.reshape(shape)
         else:
             tensor = flat.as_strided(shape, strides)

@@ -22,7 +22,7 @@
 #
 # Reading: 35 minutes · exercises: 60 minutes · 22 points
 #
-# No network, no GPU needed. The framed cell below is code: click into it and press **Shift+Enter** to run it. It only imports things, so it shows nothing.
+# No network, no GPU needed. The framed cell below is code: click into it and press **Shift+Enter** to run it.
 
 # %% tags=["setup"]
 import matplotlib.pyplot as plt
@@ -44,12 +44,12 @@ from gradus import check, plots, seeded
 # %% [markdown]
 # ## Cells and the kernel
 #
-# A notebook is a column of **cells**, text or code. Behind it runs a Python process, the **kernel**. Running a cell sends its code there; what comes back is shown underneath.
+# A notebook is a column of **cells**, text or code. Behind it runs a Python process, the **kernel**. Running a cell sends its code there; the result comes back underneath.
 #
 # | to … | press |
 # |:---|:---|
 # | run a cell and go on | Shift+Enter |
-# | stop a cell that runs too long | ■ in the toolbar |
+# | stop a running cell | ■ in the toolbar |
 # | save | Ctrl+S (⌘S on a Mac) |
 # | start afresh | *Kernel*, *Restart Kernel and Run All Cells…* |
 #
@@ -90,12 +90,12 @@ exec("print(rate)", names)  # you run cell B
 # %% [markdown]
 # The page said 0.5, the kernel said 0.1. In the same way a notebook can work tonight only because of a cell that you deleted an hour ago, and fail tomorrow.
 #
-# The cure costs ten seconds: *Restart Kernel and Run All Cells* before you hand in. The grader does the same, a fresh kernel and every cell once, from top to bottom.
+# The cure costs ten seconds: *Restart Kernel and Run All Cells* before you hand in. The grader works like that: a fresh kernel, once, from top to bottom.
 
 # %% [markdown]
 # ## Answer cells and checks
 #
-# A cell that is yours to fill holds the line `raise NotImplementedError(…)`. Replace that line, run the cell, then run the **check** right under it. Unfinished cells do no harm: *Run All* goes on past them.
+# A cell that is yours to fill holds the line `raise NotImplementedError(…)`. Replace that line, run the cell, then run the **check** right under it. If the check says `NameError`, the cell above has not run yet. Unfinished cells do no harm: *Run All* goes on past them.
 #
 # A check has three parts. *Arrange* prepares inputs, *Act* calls your code, *Assert* compares. You may read every line of it, and it will often help.
 #
@@ -197,12 +197,12 @@ check.close(share_none, 0.0, "accuracy when nothing is right")
 # | command | what it does |
 # |:---|:---|
 # | `make lab` | opens JupyterLab on your own copies in `work/` |
-# | `make check CH=00_start` | runs your saved notebook from the top and lists what passes |
-# | `make submit CH=00_start ME=ada` | hands it in under the name `ada` |
+# | `make check CH=00_start` | runs the checks afresh and lists what passes |
+# | `make submit CH=00_start ME=ada` | hands in, under the name `ada` |
 #
-# Save first: the commands read the *file*, not the browser. Hand in as often as you like; the last one counts. (Without `make`: see the README.)
+# Save first: the commands read the *file*. Hand in as often as you like; the last one counts. (Without `make`: see the README.)
 #
-# The grader puts only your answer cells, and cells that you added, into a clean copy of the chapter. So you cannot break your mark by editing anything else: scribble, print, add a cell with the key **B**.
+# The grader runs the imports at the top, your answer cells and cells that you added, not the demonstrations in between: an answer must not use their names. Nothing else that you edit can harm your mark. So scribble, print, add a cell with the key **B**.
 
 # %% [markdown]
 # ## Deep learning, or something simpler?
@@ -692,7 +692,7 @@ check.close(
 )
 
 # %% [markdown]
-# **What just happened.** You wrote what `make_pipeline` and `cross_val_score` do inside, and a verdict that can say "I do not know". Every honest comparison of models, in a paper or in a company, is built from these three pieces.
+# **What just happened.** You wrote, in essence, what `make_pipeline` and `cross_val_score` do, and a verdict that can say "I do not know". Every honest comparison of models, in a paper or in a company, is built from these three pieces.
 #
 # Now let your own code judge three tables (if a piece is still missing, this cell says so):
 
@@ -756,8 +756,8 @@ choice_5 = predict_0_5
 check.one_of(choice_5, ("a", "b", "c"), "your choice")
 
 # %%
-x = torch.ones(2, 3)
-w = torch.ones(2, 3, device="meta")  # meta: a device that knows shapes and holds no numbers
+# meta is a device that knows shapes and holds no numbers; every machine has it
+x, w = torch.ones(2, 3), torch.ones(2, 3, device="meta")
 try:
     x + w
 except RuntimeError as error:
@@ -765,7 +765,7 @@ except RuntimeError as error:
 print((x.to("meta") + w).device)
 
 # %% [markdown]
-# PyTorch never moves a tensor behind your back (a tensor with a single number and no dimension is the one exception), because copying is slow and should be seen. Two habits keep code free of such errors:
+# With a GPU the message reads "Expected all tensors to be on the same device". PyTorch never moves a tensor behind your back (one with a single number and no dimension is the exception), because copying is slow and should be seen. Two habits keep code free of such errors:
 #
 # - one `device` variable at the top; `model.to(device)` and `batch.to(device)`, nowhere a literal `"cuda"`,
 # - inside a function, new tensors are made where the input lives.

@@ -1372,6 +1372,14 @@ def pairwise_distances(x):
 def nearest(x):
     return pairwise_distances(x).argmin(dim=1)
 
+# %% 1.5 wrong "adds an infinite identity" expect "0 · inf is NaN"
+def pairwise_distances(x):
+    return torch.linalg.vector_norm(x[:, None] - x[None], dim=-1)
+
+
+def nearest(x):
+    return (pairwise_distances(x) + torch.eye(len(x)) * torch.inf).argmin(dim=1)
+
 # %% 1.5 wrong "farthest instead of nearest" expect "the farthest points"
 def pairwise_distances(x):
     return torch.linalg.vector_norm(x[:, None] - x[None], dim=-1)
@@ -1601,6 +1609,28 @@ def pick_device(machine=torch.accelerator):
 def add_ramp(x):
     ramp = torch.arange(x.shape[-1], dtype=x.dtype).to(pick_device())
     return x + ramp
+
+
+def timed(fn, sync, clock, repeats=5):
+    fn()
+    measured = []
+    for _ in range(repeats):
+        sync()
+        start = clock()
+        result = fn()
+        sync()
+        measured.append(clock() - start)
+    return result, sorted(measured)[repeats // 2]
+
+# %% 1.6 wrong "leaves the meta tensor for the CPU" expect "work on the device of x"
+def pick_device(machine=torch.accelerator):
+    found = machine.current_accelerator(check_available=True)
+    return found.type if found is not None else "cpu"
+
+
+def add_ramp(x):
+    x = x.cpu()
+    return x + torch.arange(x.shape[-1], dtype=x.dtype)
 
 
 def timed(fn, sync, clock, repeats=5):

@@ -36,6 +36,8 @@ import torch
 import gradus
 from gradus import check, observe, plots, seeded
 
+torch.set_printoptions(precision=3)
+
 # %% [markdown]
 # ## One grid, one type
 #
@@ -57,23 +59,24 @@ scalar = torch.tensor(7.0)
 vector = torch.tensor([1, 2, 3])
 matrix = torch.zeros(2, 3)
 block = torch.ones(2, 3, 4)
+print("ndim  shape  numel  dtype  device  requires_grad")
 for x in (scalar, vector, matrix, block):
-    print(x.ndim, tuple(x.shape), x.numel(), x.dtype, x.device, x.requires_grad)
-print(torch.full((2,), 7), torch.eye(2).tolist(), torch.zeros_like(vector))
-print("arange  ", torch.arange(0, 1, 0.25))
-print("linspace", torch.linspace(0, 1, 5))
+    print(x.ndim, tuple(x.shape), x.numel(), x.dtype, x.device, x.requires_grad, sep="  ")
+print("arange    ", torch.arange(0, 1, 0.25))
+print("linspace  ", torch.linspace(0, 1, 5))
 array = np.zeros(2)
 shared, copied = torch.from_numpy(array), torch.tensor(array)
 array[0] = 5
-print(shared, copied)
+print("from_numpy", shared)
+print("tensor    ", copied)
 
 # %% [markdown]
 # Three things to notice. `arange` stops *before* its end, `linspace` includes it. `from_numpy` and
 # its array are one memory, while `torch.tensor` copies. And NumPy's numbers arrive as `float64`,
 # where PyTorch makes `float32` by itself.
 #
-# `x.size()` is the same as `x.shape`. What a direction means, only you know. These layouts are the
-# usual ones:
+# `x.size()` is the same as `x.shape`; `zeros_like(x)` takes shape, dtype and device from `x`. What a
+# direction means, only you know. The usual layouts:
 #
 # | shape | holds |
 # |---|---|
@@ -120,7 +123,7 @@ whole = torch.tensor([1, 2])
 print(whole + 0.5, whole / 2, whole // 2)
 narrow, wide = torch.ones(2), torch.ones(2, dtype=torch.float64)
 print((narrow + wide).dtype, (narrow + wide[0]).dtype)
-print(observe.error(whole.add_, 0.5)["message"])
+print("error:", observe.error(whole.add_, 0.5)["message"])
 
 # %% [markdown]
 # The sum 300 does not fit, so it starts again at 0: 300 − 256 = 44, and nobody warns you.
@@ -141,7 +144,7 @@ try:
     torch.set_default_dtype(torch.float64)
     layer = torch.nn.Linear(2, 1)  # a building block of networks, chapter 3
     print(torch.randn(2).dtype, layer.weight.dtype)
-    print(observe.error(layer, batch)["message"])
+    print("error:", observe.error(layer, batch)["message"])
 finally:
     torch.set_default_dtype(default)
 print(torch.randn(2).dtype)
@@ -164,8 +167,9 @@ print(torch.equal(normal, torch.randn(5000, generator=seeded(7))))
 
 fig, axes = plots.figure(6, 2.8)
 edges = np.linspace(-4, 4, 41)
-axes.hist(uniform.numpy(), edges, histtype="step", linewidth=2, label="rand")
-axes.hist(normal.numpy(), edges, histtype="step", linewidth=2, linestyle="--", label="randn")
+outline = {"histtype": "step", "linewidth": 2}
+axes.hist(uniform.numpy(), edges, label="rand", **outline)
+axes.hist(normal.numpy(), edges, label="randn", linestyle="--", **outline)
 axes.set(xlabel="value", ylabel="how many of 5000")
 axes.legend()
 plots.close(fig)
@@ -324,7 +328,7 @@ plots.close(fig)
 
 # %%
 x = torch.arange(6).reshape(2, 3)
-print(observe.error(x.T.view, 6)["message"])
+print("error:", observe.error(x.T.view, 6)["message"])
 flat = x.reshape(6)  # reading order is memory order: a view
 turned = x.T.reshape(6)  # it is not: a copy
 x[0, 0] = 99
@@ -364,8 +368,8 @@ check.one_of(choice_2, ("a", "b", "c", "d"), "your choice")
 
 # %%
 maps = torch.zeros(2, 64, 16, 16)
-print(tuple(maps.view(-1, 64 * 8 * 8).shape), "view(-1, …) cut each image into four samples")
-print(tuple(maps.flatten(1).shape), "flatten(1) keeps the batch, whatever the size\n")
+print(tuple(maps.view(-1, 64 * 8 * 8).shape), "view: each image is now four samples")
+print(tuple(maps.flatten(1).shape), "flatten(1): keeps the batch, whatever the size\n")
 
 one = torch.zeros(1, 3, 1, 5)
 print(tuple(one.squeeze(2).shape), "squeeze(2): that size-1 dimension goes")
@@ -382,8 +386,9 @@ print(tuple(one.mT.shape), "mT: swap the last two (.T is for matrices only)")
 # Three short functions; the docstrings say what to return. Copy nothing that can be a view.
 #
 # With `x = torch.arange(24)` and the shape `(2, 3, 4)`, `shape_tour` gives tensors of shapes
-# `(2, 3, 4)`, `(2, 4, 3)`, `(24,)` and `(1, 24)`; the third starts 0, 4, 8, 1. A float32 row of
-# 3 expanded to `(100, 3)` has the footprint `{"values": 1200, "storage": 12}`.
+# `(2, 3, 4)`, `(2, 4, 3)`, `(24,)` and `(1, 24)`; the third starts 0, 4, 8, 1. The chain of the first
+# of them has shapes `(6, 4)`, `(1, 24)` and `(2, 3, 4)`. A float32 row of 3 expanded to `(100, 3)` has
+# the footprint `{"values": 1200, "storage": 12}`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -528,8 +533,8 @@ check.equal(
 # %% [markdown]
 # ## Dimensions that disappear
 #
-# Arithmetic (`+ - * / **`, `exp`, `log`, `sqrt`) works number by number. A trailing underscore works
-# in place, and so does `+=`, for every name of that tensor.
+# Arithmetic (`+ - * / **`, `exp`, `log`, `sqrt`) works number by number. A trailing underscore
+# (`add_`) and `+=` work in place: every other name of that tensor sees the change.
 #
 # A **reduction** (sum, mean, max) makes numbers fewer. "Sum along the rows" can be read both ways, so
 # use one sentence only: *the dimension that you name disappears*. For `(2, 3)`, `sum(dim=0)` leaves
@@ -548,7 +553,7 @@ print(x[0].std(), x[0].std(correction=0), "std divides by n - 1 unless told othe
 sequences = torch.zeros(8, 20, 5)  # N, L, D
 print(tuple(sequences.mean(dim=1).shape), "mean over time")
 print(tuple(sequences.mean(dim=-1).shape), "mean over features")
-print(observe.error(vector.mean)["message"])
+print("error:", observe.error(vector.mean)["message"])
 alias = x
 alias += 100  # no new tensor: x is the same memory
 print(x[0])
@@ -573,7 +578,7 @@ print(x[0])
 # %% alt="A grid of 4 rows and 6 columns with a number in each cell. Each cell is the sum of its row's number 0, 10, 20, 30 and its column's number 0 to 5, from 0 at the top left to 35 at the bottom right."
 for a, b in [((3, 4), ()), ((3, 4), (4,)), ((3, 4), (3, 1)), ((10, 3, 4), (3, 4))]:
     print(a, "with", b, "gives", tuple(torch.broadcast_shapes(a, b)))
-print(observe.error(torch.add, torch.ones(3), torch.ones(4))["message"])
+print("error:", observe.error(torch.add, torch.ones(3), torch.ones(4))["message"])
 
 tens, units = torch.arange(0, 40, 10), torch.arange(6)
 plots.heat(
@@ -603,7 +608,7 @@ print("row means, careful: ", careful.mean(dim=1).round(decimals=3).abs())
 # ★★☆☆☆ · 3 min · conceptual · 1 point
 #
 # The careless version gave every pupil somebody else's mean, and no error, because the table
-# happened to be square. The same slip is the most common silent bug in regression.
+# happened to be square. The same slip is a classic of regression.
 #
 # A model returns `prediction` of shape `(5, 1)`. The data set holds `target` of shape `(5,)`. What is
 # the shape of `prediction - target`?
@@ -641,7 +646,8 @@ print("after squeeze(1): loss", ((prediction.squeeze(1) - target) ** 2).mean())
 # a GPU a Python loop would launch thousands of tiny jobs. Leave the arguments as they are.
 #
 # For example, `add_outer` of `[1, 2]` and `[10, 20, 30]` is `[[11, 21, 31], [12, 22, 32]]`, and
-# `outer` of them is `[[10, 20, 30], [20, 40, 60]]`.
+# `outer` of them is `[[10, 20, 30], [20, 40, 60]]`. With the means `[1, 3]`, a 5 in channel 1
+# becomes 2.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -671,7 +677,7 @@ def outer(u: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
 
 
 def center_channels(images: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
-    """images (N, C, H, W), mean (C,): channel c of every image, less mean[c]. A new tensor."""
+    """(N, C, H, W), (C,) -> (N, C, H, W): channel c of every image, less mean[c]."""
     ### BEGIN SOLUTION
     return images - mean[:, None, None]
     ### END SOLUTION
@@ -719,8 +725,8 @@ check.close(
 
 # %% [markdown]
 # A shape with a 1 in the right place replaced two nested loops. Subtracting channel means like this
-# stands at the door of almost every image model, and the outer sum is how attention adds a position
-# to every pair of words.
+# stands at the door of almost every image model. The outer sum, with a minus, gives attention the
+# distance of every pair of positions.
 
 # %% [markdown]
 # ## Selecting
@@ -783,9 +789,10 @@ for name, choose in choices.items():
     print(f"{name:14}{tuple(part.shape)!s:8} the write arrives: {bool((x == -1).any())}")
 
 # %% [markdown]
-# Numbers and slices can be said in strides, so they are views. Lists and masks cannot: read like
-# this, they **copy**. But on the *left* of an `=` they write into `x` itself: `x[x > 5] = 0`. To
-# choose without writing, `torch.where(condition, a, b)` builds a new tensor.
+# "Indexing gives a view" is half the story. Numbers and slices can be said in strides: views. Lists
+# and masks cannot: read like this, they **copy**. But on the *left* of an `=` they write into `x`
+# itself: `x[x > 5] = 0`. To choose without writing, `torch.where(condition, a, b)` builds a new
+# tensor.
 #
 # Often you want a different column in each row: the score that each sample gives its true class.
 # `gather(1, index)` picks along dimension 1 by an index of the result's shape; `scatter` writes the
@@ -834,7 +841,7 @@ def positive_rows(x: torch.Tensor) -> torch.Tensor:
 
 
 def row_max(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The largest number of each row (N,), and its column (N,); of equal ones, any column."""
+    """The largest number of each row (N,), and its column (N,); of equals, any."""
     ### BEGIN SOLUTION
     values, columns = x.max(dim=1)
     return values, columns
@@ -921,7 +928,7 @@ check.equal(
 
 # %% [markdown]
 # Whole loops became one selection each. `without_negatives` has a name, by the way: it is the ReLU,
-# which you will meet in every network from chapter 6 on. And a maximum with its index is how a
+# which sits in almost every network of this course. And a maximum with its index is how a
 # classifier gives its answer.
 
 # %% [markdown]
@@ -943,7 +950,7 @@ check.equal(
 line = torch.tensor([1.0, 4.0, 9.0])
 print((line[:, None] - line).abs())
 
-centres = torch.tensor([[0.0, 0.0], [6.0, 0.0], [3.0, 8.0]])
+centres = torch.tensor([[0.0, 0.0], [9.0, 0.0], [4.0, 12.0]])
 cloud = centres.repeat_interleave(10, dim=0) + torch.randn(30, 2, generator=seeded(5))
 exact = "donot_use_mm_for_euclid_dist"
 plots.heat(
@@ -957,7 +964,7 @@ plots.heat(
 # The picture shows three dark blocks: the cloud has three groups of ten points, near each other and
 # far from the rest.
 #
-# **Two surprises.** The library's `torch.cdist` saves memory with a matrix product:
+# **Two surprises.** For more than 25 points `torch.cdist` saves memory with a matrix product:
 # $\lVert a-b\rVert^2 = \lVert a\rVert^2 + \lVert b\rVert^2 - 2\,a\cdot b$. Far from the origin that
 # subtracts two huge, nearly equal numbers, and the few digits of `float32` are gone.
 #
@@ -1003,14 +1010,14 @@ print("gradient through the norm:       ", steps.grad)
 
 # %% nbgrader={"grade_id": "ex-1-5"}
 def pairwise_distances(x: torch.Tensor) -> torch.Tensor:
-    """x (N, D), float -> (N, N): Euclidean distance of point i from point j, dtype of x."""
+    """x (N, D) float -> (N, N): Euclidean distance of point i from j, dtype of x."""
     ### BEGIN SOLUTION
     return (x[:, None] - x[None]).norm(dim=-1)
     ### END SOLUTION
 
 
 def nearest(x: torch.Tensor) -> torch.Tensor:
-    """x (N, D), N >= 2 -> (N,) int64: index of the nearest *other* point; of equals, any."""
+    """x (N, D) -> (N,) int64: index of the nearest *other* point; of equals, any."""
     ### BEGIN SOLUTION
     distances = pairwise_distances(x)
     return distances.fill_diagonal_(torch.inf).argmin(dim=1)
@@ -1062,6 +1069,7 @@ check.equal(
     ideas={
         "every point found itself: the diagonal must not win": torch.tensor([0, 1, 2, 3]),
         "these are the farthest points: argmin, not argmax": torch.tensor([3, 3, 3, 0]),
+        "0 · inf is NaN: fill the diagonal, do not add eye · inf": torch.tensor([1, 0, 0, 0]),
     },
     hint="One index for each point, int64.",
 )
@@ -1092,7 +1100,7 @@ print("already there, so no copy:", x.to(device) is x)
 print("back in the computer's memory:", x.cpu().device)
 ghost = torch.empty(10**6, 10**6, device="meta")
 print("four terabytes, multiplied:", tuple((ghost @ ghost).shape), ghost.device)
-print(observe.error(torch.add, torch.ones(2), torch.ones(2, device="meta"))["message"])
+print("error:", observe.error(torch.add, torch.ones(2), ghost[0, :2])["message"])
 
 # %% [markdown]
 # **A clock read too early.** A GPU works through a queue. Calling an operation only hands over the
@@ -1127,7 +1135,7 @@ class PretendGPU:
 
 
 class PretendMachine:
-    """Answers like torch.accelerator: built for `kind` ("cuda", None), with a card or without."""
+    """Answers like torch.accelerator: built for `kind` (or None), with a card or without."""
 
     def __init__(self, kind, card):
         self.kind, self.card = kind, card
@@ -1145,11 +1153,11 @@ gpu = PretendGPU([20, 4, 4])
 fig, axes = plots.figure(7, 2.2)
 for job in ("first", "2", "3"):
     begin = gpu.clock()
-    start_of_work = max(begin + 1, gpu.busy_until)
+    work = max(begin + 1, gpu.busy_until)
     gpu.launch()
     axes.barh("Python", 1, left=begin, color=plots.PALETTE[0], edgecolor="white")
-    axes.barh("GPU", gpu.busy_until - start_of_work, left=start_of_work, color=plots.PALETTE[1])
-    axes.text((start_of_work + gpu.busy_until) / 2, "GPU", job, ha="center", va="center")
+    axes.barh("GPU", gpu.busy_until - work, left=work, color=plots.PALETTE[4], edgecolor="white")
+    axes.text((work + gpu.busy_until) / 2, "GPU", job, ha="center", va="center")
     if job == "2":
         axes.axvline(begin, linestyle=":", color="black")
         axes.axvline(gpu.clock(), linestyle=":", color="black")
@@ -1200,17 +1208,16 @@ def pick_device(machine=torch.accelerator) -> str:
 
 
 def add_ramp(x: torch.Tensor) -> torch.Tensor:
-    """x plus 0, 1, 2, … along its last dimension; shape, dtype and device are those of x."""
+    """x plus 0, 1, 2, … along its last dimension; keeps shape, dtype and device."""
     ### BEGIN SOLUTION
     return x + torch.arange(x.shape[-1], device=x.device, dtype=x.dtype)
     ### END SOLUTION
 
 
 def timed(fn, sync, clock, repeats: int = 5):
-    """Run fn() once to warm up, then measure `repeats` (odd) runs, each by itself.
+    """One run of fn() to warm up, then `repeats` (odd), each measured by itself by clock().
 
-    sync() waits until the device is idle, clock() gives seconds. Returns (result, seconds): what
-    the last run returned, and the median of the measured seconds."""
+    sync() waits for the device. Returns (result of the last run, median seconds)."""
     ### BEGIN SOLUTION
     fn()
     measured = []
@@ -1272,18 +1279,18 @@ check.close(
 
 # %% [markdown]
 # You tested code for machines that you do not have, by handing it pretend ones. On a real one you
-# would call `timed(lambda: a @ a, lambda: gradus.synchronise(device), time.perf_counter)`. Most
-# "amazing" speed-ups that people report by mistake are a missing wait.
+# would call `timed(lambda: a @ a, lambda: gradus.synchronise(device), time.perf_counter)`. When a
+# speed-up looks too good to be true, look for a missing wait.
 
 # %% [markdown]
 # ## The matrix product
 #
 # Almost all the work of a network is this sum: $c_{ij} = \sum_k a_{ik}\, b_{kj}$. The inner sizes
-# must agree, and k disappears. Four spellings:
+# must agree, and k disappears. How to spell it:
 #
-# - `a * b` is **not** one of them. It multiplies number by number.
-# - `torch.mm` takes two matrices, `torch.bmm` two batches of matrices.
-# - `a @ b`, the same as `torch.matmul`, takes both, and broadcasts over the batch.
+# - not `a * b`, which multiplies number by number;
+# - `torch.mm` for two matrices, `torch.bmm` for two batches of matrices;
+# - `a @ b`, the same as `torch.matmul`, for both, with broadcasting over the batch;
 # - `torch.einsum("ik,kj->ij", a, b)` names every dimension. A letter that is missing on the right is
 #   summed. Clear, when there are four of them.
 
@@ -1291,11 +1298,13 @@ check.close(
 a, b = torch.tensor([[1, 2], [3, 4]]), torch.tensor([[5, 6], [7, 8]])
 print("a * b", (a * b).tolist(), "  a @ b", (a @ b).tolist())
 print("einsum agrees:", torch.equal(torch.einsum("ik,kj->ij", a, b), a @ b))
-print("row sums", torch.einsum("ij->i", a), "  outer", torch.einsum("i,j->ij", a[0], b[0]).tolist())
-several = torch.ones(10, 3, 4)
-print(tuple((several @ torch.ones(4, 5)).shape), tuple(torch.bmm(several, several.mT).shape))
-print(observe.error(torch.mm, several, torch.ones(4, 5))["message"])
-print(observe.error(torch.matmul, torch.ones(2, 3), torch.ones(2, 3))["message"])
+print("row sums", torch.einsum("ij->i", a))
+print("outer product", torch.einsum("i,j->ij", a[0], b[0]).tolist())
+several, single = torch.ones(10, 3, 4), torch.ones(4, 5)
+print("a batch with one matrix:", tuple((several @ single).shape))
+print("two batches:", tuple(torch.bmm(several, several.mT).shape))
+print("mm with a batch:", observe.error(torch.mm, several, single)["message"])
+print("sizes that differ:", observe.error(torch.matmul, single, single)["message"])
 
 # %% alt="Three grids of 4 by 6. The first two are outer products, each a pattern of one column times one row; the third is their sum and equals the matrix product."
 left = torch.tensor([[1.0, 0.0], [2.0, 1.0], [3.0, 0.0], [1.0, 3.0]])
@@ -1306,8 +1315,9 @@ print("the sum of both is the product:", torch.equal(terms[0] + terms[1], left @
 fig, axes = plots.figure(7.5, 2.2)
 axes.remove()
 names = ("column 0 · row 0", "column 1 · row 1", "left @ right")
-for panel, name, term in zip(fig.subplots(1, 3), names, [*terms, left @ right], strict=True):
-    panel.imshow(term, cmap="cividis", vmin=0, vmax=9)
+tables = [*terms, left @ right]
+for panel, name, term in zip(fig.subplots(1, 3), names, tables, strict=True):
+    panel.imshow(term, cmap="cividis", vmin=0, vmax=16)
     for i, j in np.ndindex(4, 6):
         panel.text(j, i, int(term[i, j]), ha="center", va="center", color="white")
     panel.set(title=name, xticks=[], yticks=[])
@@ -1432,7 +1442,7 @@ check.close(
 #   Copies: lists, masks, `clone`. Either: `reshape`.
 # - Reshape keeps the reading order, transpose changes it. A right shape proves nothing.
 # - The dimension that you name disappears. `keepdim=True` leaves a 1 to broadcast with.
-# - Broadcasting aligns at the right. `(5, 1)` with `(5,)` is `(5, 5)`, without a warning.
+# - Broadcasting aligns at the right. `(5, 1)` with `(5,)` is `(5, 5)`; only `F.mse_loss` warns.
 # - Integers wrap. `dtype=` where it is needed, no global switch.
 # - No bare root of something that can be 0. No difference of two huge numbers.
 # - One `device`, handed through; new tensors are made on it. Before reading a clock, wait.
@@ -1672,14 +1682,20 @@ check.equal(
 steep_2 = torch.arange(30).reshape(5, 3, 2).permute(2, 0, 1)
 level_2 = torch.arange(30).reshape(5, 3, 2).permute(2, 0, 1).contiguous()
 # Act
-stopped_2 = observe.error(reshape_chain, steep_2) is not None
-links_2 = None if stopped_2 else reshape_chain(steep_2)
+trouble_2 = observe.error(reshape_chain, steep_2)
+stopped_2 = trouble_2 and trouble_2["type"]
+links_2 = None if trouble_2 else reshape_chain(steep_2)
 # Assert
 check.equal(
     stopped_2,
-    False,
-    "an error for a (2, 5, 3) tensor that is not contiguous",
-    ideas={"view cannot read this order without a copy, and fixed sizes fit one tensor only": True},
+    None,
+    "the exception for a (2, 5, 3) tensor that is not contiguous",
+    ideas={
+        "view cannot read this order without a copy, and fixed sizes fit one tensor only": (
+            "RuntimeError"
+        )
+    },
+    hint="The function raised an error where it should return.",
 )
 check.equal(
     links_2,
@@ -1807,14 +1823,16 @@ deep_3 = torch.randn(4, 6, 2, 5, generator=seeded(32), dtype=torch.float64)
 deep_mean_3 = torch.arange(6, dtype=torch.float64) * 3 - 1
 deep_true_3 = torch.stack([deep_3[:, c] - deep_mean_3[c] for c in range(6)], dim=1)
 # Act
-deep_fails_3 = observe.error(center_channels, deep_3, deep_mean_3) is not None
-deep_less_3 = None if deep_fails_3 else center_channels(deep_3, deep_mean_3)
+deep_trouble_3 = observe.error(center_channels, deep_3, deep_mean_3)
+deep_fails_3 = deep_trouble_3 and deep_trouble_3["type"]
+deep_less_3 = None if deep_trouble_3 else center_channels(deep_3, deep_mean_3)
 # Assert
 check.equal(
     deep_fails_3,
-    False,
-    "an error for images with six channels",
-    ideas={"the number of channels is not always 3: take it from the argument": True},
+    None,
+    "the exception for images with six channels",
+    ideas={"the number of channels is not always 3: take it from the argument": "RuntimeError"},
+    hint="The function raised an error where it should return.",
 )
 check.close(deep_less_3, deep_true_3, "images with six channels, float64", dtype=True)
 ### END HIDDEN TESTS
@@ -2092,15 +2110,17 @@ check.equal(
 short_6 = torch.tensor([[10, 20], [30, 40]], dtype=torch.int16)
 # Act
 ghost_6 = torch.empty(2, 5, device="meta")
-ghost_fails_6 = observe.error(add_ramp, ghost_6) is not None
-ghost_device_6 = None if ghost_fails_6 else str(add_ramp(ghost_6).device)
+ghost_trouble_6 = observe.error(add_ramp, ghost_6)
+ghost_fails_6 = ghost_trouble_6 and ghost_trouble_6["type"]
+ghost_device_6 = None if ghost_trouble_6 else str(add_ramp(ghost_6).device)
 short_ramp_6 = add_ramp(short_6)
 # Assert
 check.equal(
     ghost_fails_6,
-    False,
-    "an error for a tensor on another device",
-    ideas={"the ramp was made on the CPU, and devices do not mix: device=x.device": True},
+    None,
+    "the exception for a tensor on another device",
+    ideas={"the ramp was made on the CPU, and devices do not mix: device=x.device": "RuntimeError"},
+    hint="The function raised an error where it should return; work on the device of x.",
 )
 check.equal(
     ghost_device_6,

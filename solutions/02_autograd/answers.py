@@ -818,7 +818,7 @@ class Quantise(Function):
     def backward(ctx, grad_output):
         return torch.zeros_like(grad_output), None, None
 
-# %% 2.7 wrong "lets everything through" expect "Outside the range the gradient passes as well"
+# %% 2.7 wrong "lets everything through" expect "Outside the range it must be 0"
 class Quantise(Function):
     @staticmethod
     def forward(x, low, high):

@@ -74,7 +74,9 @@ def graded(tmp_path_factory, chapter):
     hand_in(root, "doubled", doubled)
     warned = fill(copy.deepcopy(solved), {"ex-0-1": WARNING})
     hand_in(root, "warned", warned)
-    hand_in(root, "schema", json.dumps(solved).replace('"schema_version": 3', '"schema_version": 99'))
+    hand_in(
+        root, "schema", json.dumps(solved).replace('"schema_version": 3', '"schema_version": 99')
+    )
     hand_in(root, "garbled", b"{not json")
     (root / "submitted" / "absent" / "00_tiny").mkdir(parents=True)
     before = tree(COURSE)

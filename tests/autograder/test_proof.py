@@ -9,7 +9,7 @@ from autograder.chapter import CourseError
 from autograder.proof import prove, summary
 from tests.autograder.conftest import COURSE
 
-BAD_ANSWERS = '''
+BAD_ANSWERS = """
 # %% 0.1 wrong "is right in truth"
 def double(x):
     return 2 * x
@@ -25,7 +25,7 @@ def double(x):
 # %% 0.1 wrong "loses, no message asked for"
 def double(x):
     return x * x
-'''
+"""
 
 
 @pytest.fixture(autouse=True)

@@ -57,9 +57,7 @@ def test_an_edited_test_is_put_right_and_flagged(released, starter):
 
 
 def test_deleted_cells_come_back_and_are_flagged(released, starter):
-    starter["cells"] = [
-        c for c in starter["cells"] if "check" not in json.dumps(c["metadata"])
-    ]
+    starter["cells"] = [c for c in starter["cells"] if "check" not in json.dumps(c["metadata"])]
     result = rebuilt(released, starter)
     assert result.notebook == released
     assert "ex-0-1-check is missing" in result.flags

@@ -40,7 +40,9 @@ def test_every_exercise_has_enough_answers(proved):
         assert len(right) >= 2, f"{key}: {len(right)} right answers"
         assert all(r.expect for r in wrong), f"{key}: a wrong answer without its message"
         checks = set(exercise.of_role("check"))
-        slips = [r for r in wrong if not any(m["message"] for m in r.marks if m["grade_id"] in checks)]
+        slips = [
+            r for r in wrong if not any(m["message"] for m in r.marks if m["grade_id"] in checks)
+        ]
         assert slips, f"{key}: no wrong answer that only a hidden test catches"
 
 
