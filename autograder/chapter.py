@@ -96,6 +96,12 @@ class Exercise:
         return sum(cell.metadata.nbgrader.points for cell in self.tests.values())
 
     @property
+    def name(self) -> str:
+        """What a reader calls it: ``Exercise 1.5``, ``Predict 1.2``."""
+        kind, chapter, number = self.key.split("-")
+        return f"{'Exercise' if kind == 'ex' else 'Predict'} {chapter}.{number}"
+
+    @property
     def is_predict(self) -> bool:
         return self.key.startswith("predict")
 

@@ -17,7 +17,8 @@ from autograder.chapter import Chapter, chapters
 from autograder.grade import Report
 
 STUDENTS = (
-    "ada", "blaise", "carl", "dorothy", "emmy", "fei", "grace", "henri", "ida", "john", "kurt", "lise",
+    "ada", "blaise", "carl", "dorothy", "emmy", "fei",
+    "grace", "henri", "ida", "john", "kurt", "lise",
 )  # fmt: skip
 
 

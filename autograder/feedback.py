@@ -85,7 +85,7 @@ def _row(mark: Mark) -> str:
 
 
 def _notebook(notebook: NotebookNode, marks: list[Mark]) -> str:
-    """The notebook's cells as sanitised HTML, with a verdict under each test."""
+    """The notebook's cells as HTML, with a verdict under each test."""
     by_id = {mark.grade_id: mark for mark in marks}
     shown = nbformat.from_dict(notebook)
     for cell in shown.cells:
@@ -94,7 +94,7 @@ def _notebook(notebook: NotebookNode, marks: list[Mark]) -> str:
             cell.outputs = []
         if cell.cell_type == "code" and grade_id and grade_id.text in by_id:
             cell.outputs = [*_without_errors(cell.outputs), _said(by_id[grade_id.text])]
-    exporter = HTMLExporter(template_name="basic", sanitize_html=True)
+    exporter = HTMLExporter(template_name="basic")
     body, _ = exporter.from_notebook_node(shown)
     return body
 

@@ -15,13 +15,13 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.chapter import Chapter, CourseError, Exercise, chapters, hidden_title
 from autograder.boundary import split
+from autograder.chapter import Chapter, CourseError, Exercise, chapters, hidden_title
 from autograder.intake import Refused, parse
 from autograder.judge import Judge, Outcome
 from autograder.limits import LIMITS
 from autograder.rebuild import Rebuilt, rebuild, version_of
-from autograder.run import Claim, Probe, run
+from autograder.run import Probe, run
 from autograder.verdict import FAILED, NEEDS_PERSON, Mark, Verdict
 
 
@@ -113,7 +113,7 @@ def _mark(exercise: Exercise, grade_id: str, outcome: Outcome) -> Mark:
     title = hidden_title(cell)
     mark = Mark(
         grade_id=grade_id,
-        title=f"{exercise.label} · {title}" if title else f"{exercise.label} · {exercise.title}",
+        title=f"{exercise.name} · {title or exercise.title}",
         max_points=points,
         points=points if outcome.passed else 0,
         message=outcome.message,

@@ -45,7 +45,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class SubmittedNotebook:
-    """The cells of a submission and the chapter version it was made from ("" if it does not say)."""
+    """The cells of a submission, and the chapter version it says it was made from (or "")."""
 
     cells: tuple[SubmittedCell, ...]
     version: str

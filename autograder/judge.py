@@ -1,9 +1,9 @@
 """Step 4: the trusted process. It holds references and expected values, and never student code.
 
-``python -m autograder.judge SOURCE`` serves one chapter over its standard input and output: it runs
-setup, references and every Arrange once, hands out the inputs of the tests, and judges claims. For
-each submission it forks: the child reads the hostile bytes, under limits of its own, and dies. Where
-there is no fork, the process itself serves one submission and ends.
+``python -m autograder.judge SOURCE`` serves one chapter over its standard input and output: it
+runs setup, references and every Arrange once, hands out the inputs of the tests, and judges
+claims. For each submission it forks: the child reads the hostile bytes, under limits of its own,
+and dies. Where there is no fork, the process itself serves one submission and ends.
 
 ``Judge`` is the client. The two speak in frames: eight bytes of length, then JSON or raw bytes.
 """
@@ -109,7 +109,7 @@ class Judge:
 
 
 class Bench:
-    """The trusted state of a chapter: setup has run; references and Arranges run when first asked."""
+    """The trusted state of a chapter: setup has run, the rest runs when it is first asked for."""
 
     def __init__(self, chapter: Chapter) -> None:
         self.chapter = chapter

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -185,7 +185,7 @@ class _Cache:
             self.kept = json.loads(self.path.read_text(encoding="utf-8"))
         self.used: dict[str, Any] = {}
 
-    @lru_cache(maxsize=None)  # noqa: B019 (one cache a run)
+    @cache  # noqa: B019 (one cache a run)
     def base(self, chapter: str) -> str:
         digest = hashlib.sha256()
         packages = [Path(gradus.__file__).parent, Path(__file__).parent]

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from nbformat import NotebookNode
 from autograder.boundary import TestCell
 from autograder.chapter import grade_id_of, tags
 from autograder.limits import LIMITS, Limits
+from autograder.outputs import kept_outputs
 from autograder.rebuild import ADDED
 from autograder.warm import use_warm_kernels
 
@@ -134,7 +135,8 @@ class _Runner:
             if cell.id in self.probes:
                 self.result.claims[cell.id] = self.act(kernel, cell)
             else:
-                count, cell.outputs = kernel.execute(cell.source, ours="setup" in tags(cell))
+                count, outputs = kernel.execute(cell.source, ours="setup" in tags(cell))
+                cell.outputs = kept_outputs(outputs, self.limits)
                 cell.execution_count = count
                 self.written[count or 0] = cell.source
                 if any(o.get("ename") == "NotImplementedError" for o in cell.outputs):
@@ -159,8 +161,8 @@ class _Runner:
         receive = f"import gradus.crossing\ngradus.crossing.receive(globals(), {inputs!r})"
         kernel.execute(receive, ours=True)
         count, outputs = kernel.execute(probe.cell.act.text)
-        cell.execution_count, cell.outputs = count, outputs
-        failure = next((o for o in outputs if o.output_type == "error"), None)
+        cell.execution_count, cell.outputs = count, kept_outputs(outputs, self.limits)
+        failure = next((o for o in cell.outputs if o.output_type == "error"), None)
         if failure is not None:
             return self.failed_act(failure, _owner(cell))
         ship = f"gradus.crossing.ship(globals(), {probe.cell.shipped!r})"
@@ -226,17 +228,8 @@ class _Kernel:
             raise _Broken(f"stopped after {seconds} s: does a loop never end?") from None
         except DeadKernelError:
             raise _Broken("your code ended the Python process (exit, or out of memory)") from None
-        return cell.execution_count, _shortened(cell.outputs, self.limits)
-
-
-def _shortened(outputs: Iterable[NotebookNode], limits: Limits) -> list[NotebookNode]:
-    kept = []
-    for output in list(outputs)[: limits.displays]:
-        text = output.get("text")
-        if isinstance(text, str) and len(text) > limits.output_characters:
-            output.text = text[: limits.output_characters] + "\n… (cut)\n"
-        kept.append(output)
-    return kept
+        count = cell.execution_count if isinstance(cell.execution_count, int) else None
+        return count, cell.outputs
 
 
 @contextlib.contextmanager

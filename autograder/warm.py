@@ -166,7 +166,9 @@ def _become_kernel(arguments: list[str], environment: dict[str, str], folder: st
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
-    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(os.dup(n), m) for n, m in ((0, "r"), (1, "w"), (2, "w")))
+    sys.stdin, sys.stdout, sys.stderr = (
+        os.fdopen(os.dup(n), m) for n, m in ((0, "r"), (1, "w"), (2, "w"))
+    )
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)

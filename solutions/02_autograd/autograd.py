@@ -40,7 +40,7 @@ def complaint(action, *args):
     record = observe.error(action, *args)
     if record is None:
         return "no error"
-    return record["type"] + ": " + textwrap.shorten(record["message"], 60, placeholder=" …")
+    return record["type"] + ": " + textwrap.shorten(record["message"], 52, placeholder=" …")
 
 
 # %% [markdown]
@@ -777,7 +777,8 @@ hessian = torch.func.hessian(bowl)(at)
 leaf = at.clone().requires_grad_()
 (slope,) = torch.autograd.grad(bowl(leaf), leaf, create_graph=True)
 (twice,) = torch.autograd.grad(slope @ v, leaf)
-print("H @ v:", hessian @ v, " jvp of grad:", along, " grad twice:", twice)
+print("H @ v:      ", hessian @ v)
+print("jvp of grad:", along, "  grad twice:", twice)
 
 # %% [markdown]
 # ## Trust, then measure

@@ -30,6 +30,11 @@ def message(verb, *args, **options) -> str:
     return failure(verb, *args, **options).message
 
 
+def short(value) -> str:
+    """A value in the name of a test."""
+    return ascii(value)[:40]
+
+
 # --- close --------------------------------------------------------------------------------------
 
 CLOSE = [
@@ -46,7 +51,7 @@ CLOSE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value, expected", CLOSE)
+@pytest.mark.parametrize("value, expected", CLOSE, ids=short)
 def test_close_passes(value, expected, capsys):
     assert check.close(value, expected, "the thing") is None
     assert capsys.readouterr().out == "✓ the thing\n"
@@ -100,7 +105,7 @@ NOT_CLOSE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value, expected, reason", NOT_CLOSE)
+@pytest.mark.parametrize("value, expected, reason", NOT_CLOSE, ids=short)
 def test_close_fails_with_its_reason(value, expected, reason):
     assert message(check.close, value, expected, "x").startswith(f"x: {reason}")
 
@@ -312,7 +317,7 @@ def test_number_passes(value):
     (1j, "x: expected a number, got a complex"), (t(1j), "x: expected a number, got a complex"),
     (t([0.5]), "x: expected a number, got a tensor"), ("0.5", "x: expected a number, got a text"),
     ([0.5], "x: expected a number, got a list"),
-])  # fmt: skip
+], ids=short)  # fmt: skip
 def test_number_fails(value, reason):
     if type(value) is complex:
         reason = "x: expected a plain value, got a complex"
@@ -322,7 +327,7 @@ def test_number_fails(value, reason):
 @pytest.mark.parametrize("value", [
     t([1.0, nan, -0.0]), {"w": t([1.0]), "n": 3}, [t([1])], -0.0, nan, 10**1000, torch.zeros(0, 2),
     np.zeros(2), t(1.5), t([1j]), t([True]), torch.zeros(3).t(),
-])  # fmt: skip
+], ids=short)  # fmt: skip
 def test_unchanged_passes(value, capsys):
     check.unchanged(value, observe.copy(value), "the input")
     assert capsys.readouterr().out == "✓ the input unchanged\n"
@@ -342,7 +347,7 @@ def test_unchanged_fails(value, before):
     (t([1.0]), t([2.0])), (1, 2), ("a", "b"), ([1, t([2.0])], [1, t([3.0])]), (True, False),
     (t([-inf, 1.0]), t([0.0, 1.0])), (inf, 3), (10**1000, 3), ({"a": 1}, {"a": 2}),
     (t([1, 2]), t([1, 3])), (t([True]), t([False])), (t([1.0]), t([nan])),
-])  # fmt: skip
+], ids=short)  # fmt: skip
 def test_differs_passes(value, other):
     check.differs(value, other, "x")
 
