@@ -51,8 +51,6 @@ def _cut(text: object, limits: Limits) -> str:
 
 def _is_base64(data: object) -> bool:
     try:
-        return isinstance(data, str) and bool(
-            base64.b64decode("".join(data.split()), validate=True)
-        )
-    except ValueError:
+        return bool(base64.b64decode("".join(data.split()), validate=True))
+    except (AttributeError, ValueError):
         return False

@@ -10,7 +10,7 @@ from multiprocessing import connection
 
 
 def worker_pool(jobs: int) -> ProcessPoolExecutor:
-    """A pool of fresh processes (spawned: no state of this one, and no threads that were forked)."""
+    """A pool of fresh processes (spawned: no state of this one, no threads that were forked)."""
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(max(1, jobs), mp_context=context, initializer=_follow_owner)
 

@@ -94,7 +94,7 @@ class Book:
         self.gradebook.db.commit()
 
     def _submitted_notebook(self, verdict: Verdict, notebook_id: str) -> SubmittedNotebook:
-        """The row of this submission with a grade for each graded cell, made where it is missing."""
+        """The row of this submission, with a grade for each graded cell; made where missing."""
         with self.gradebook.db.no_autoflush:
             return self._rows(self.gradebook.db, verdict, notebook_id)
 
@@ -125,7 +125,7 @@ class Book:
         return submitted
 
     def _graded_notebook(self, verdict: Verdict) -> NotebookNode:
-        """The executed notebook with the cells' metadata and the hidden tests, as nbgrader has it."""
+        """The executed notebook with all metadata and hidden tests, as nbgrader has it."""
         graded = nbformat.from_dict(verdict.notebook)
         for cell in graded.cells:
             source = self.sources[verdict.chapter].get(cell.id)

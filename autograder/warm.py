@@ -71,7 +71,7 @@ class WarmProvisioner(LocalProvisioner):
 
 
 class ForkedProcess:
-    """The part of ``subprocess.Popen`` that LocalProvisioner uses, for a process forked elsewhere."""
+    """What LocalProvisioner uses of ``subprocess.Popen``, for a process forked elsewhere."""
 
     stdin = stdout = stderr = None
 
@@ -143,7 +143,7 @@ def _server() -> _ForkServer:
 
 
 def serve() -> None:
-    """The fork server: one JSON line a request on standard input, the new pid on standard output."""
+    """The fork server: a line of JSON a request on standard input, the new pid as the answer."""
     sys.path[:] = [entry for entry in sys.path if entry]  # never the folder it was started in
     for name in PRELOADED:
         import_module(name)
@@ -166,9 +166,7 @@ def _become_kernel(arguments: list[str], environment: dict[str, str], folder: st
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
-    sys.stdin, sys.stdout, sys.stderr = (
-        os.fdopen(os.dup(n), m) for n, m in ((0, "r"), (1, "w"), (2, "w"))
-    )
+    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(os.dup(null), mode) for mode in "rww")
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)

@@ -21,7 +21,8 @@ CELLS = (
     "torch.ones(3, requires_grad=True).square().sum().backward(); 1 / 0",
     "print(sys.argv[0].split('/')[-1], os.path.basename(os.getcwd()), __name__)",
 )
-DRAWS = "import torch, random\nimport numpy as np\n(torch.rand(1).item(), np.random.rand(), random.random())"
+DRAWS = """import random, torch, numpy as np
+(torch.rand(1).item(), np.random.rand(), random.random())"""
 
 
 def run(cells, folder, warm_kernel: bool) -> list[list]:
