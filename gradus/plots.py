@@ -14,6 +14,7 @@ import torch
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from .training import History
 
@@ -156,6 +157,8 @@ def heat(
     picture = _cells(axes, numbers, low, high, colours, texts)
     fig.colorbar(picture, ax=axes)
     axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    for axis in (axes.xaxis, axes.yaxis):  # rows and columns have no halves
+        axis.set_major_locator(MaxNLocator(integer=True))
     return close(fig)
 
 

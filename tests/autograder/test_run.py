@@ -14,7 +14,7 @@ from autograder.run import run
 
 RIGHT = {
     "ex-0-1": "def double(x):\n    return 2 * x",
-    "ex-0-2": "def count(x):\n    if torch.is_tensor(x):\n        return x.numel()\n    raise TypeError",
+    "ex-0-2": "def count(x):\n    if torch.is_tensor(x): return x.numel()\n    raise TypeError",
     "predict-0-1": "predict_0_1 = 'a'",
 }
 
