@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
             print("\n".join(student.copy_chapters(root)) or "your chapters are in work/")
             if options.copy_only:
                 return 0
-            return student.open_jupyter(root, root / "work", rest)
+            return student.open_lab(root, rest)
         if options.command == "check":
             print("Running your answers and their visible checks ...", flush=True)
             print(student.report(student.progress(root, options.chapter)))

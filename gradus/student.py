@@ -87,6 +87,13 @@ def _read(path: Path) -> NotebookNode:
         raise StudentError(f"{path} is not a notebook that can be read: {error}") from error
 
 
+def open_lab(root: Path, options: list[str]) -> int:
+    """JupyterLab on the student's copies; no news from the network, no buttons for instructors."""
+    paths = [str(Path(__file__).parent / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
+    return open_jupyter(root, root / "work", options)
+
+
 def open_jupyter(root: Path, folder: Path, options: list[str]) -> int:
     """JupyterLab on a folder; with no browser on the machine it prints the address instead."""
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *options]

@@ -40,7 +40,8 @@ def complaint(action, *args):
     record = observe.error(action, *args)
     if record is None:
         return "no error"
-    return record["type"] + ": " + textwrap.shorten(record["message"], 52, placeholder=" …")
+    short = textwrap.shorten(record["message"], 52, placeholder=" …")
+    return f"{record['type']}: {short}"
 
 
 # %% [markdown]
@@ -604,12 +605,12 @@ def squares(x):
     return (x**2).sum()
 
 
-for name, f, keep in (("x", torch.sum, False), ("x²", squares, False), ("x²", squares, True)):
+for f, keep in ((torch.sum, False), (squares, False), (squares, True)):
     x = torch.ones(3, requires_grad=True)
     y = f(x)
     y.backward(retain_graph=keep)
-    print(f"sum of {name:2} retain_graph={keep!s:5} second backward: {complaint(y.backward)}")
-    print("   x.grad:", x.grad.tolist())
+    print(f"{f.__name__:7} retain_graph={keep!s:5} again: {complaint(y.backward)}")
+    print("        x.grad:", x.grad.tolist())
 
 # %% [markdown]
 # The graph stays as long as `y` does; only the *saved tensors* are freed. A sum saved none, so it walks again. You meet this error, or its silent cousin, in three places:
@@ -834,8 +835,6 @@ print("second order:", gradgradcheck(Cube.apply, (x,)))
 
 # %% [markdown]
 # You call `Cube.apply(x)`. `grad_output` is the v of the vector-Jacobian product: what the rest of the graph sends down. Forget it, and the favourite test of the hurried, `.sum().backward()`, will not notice, as there v is all ones. `gradcheck` notices. It needs float64: in float32 it condemns a correct `Cube` too.
-#
-# The cell after that shows two older habits. A `forward(ctx, x)` that saves for itself works with `backward()`, but not with `torch.func`. And a `backward` that leaves PyTorch, by `.item()` or NumPy, cannot be differentiated again. (x · x³ has the second derivative 12x², which is 48 at 2.)
 
 
 # %%
@@ -852,6 +851,9 @@ print("Careless, gradcheck:", complaint(gradcheck, Careless.apply, (x,)))
 with warnings.catch_warnings(action="ignore"):
     single = x.detach().float().requires_grad_()
     print("Cube in float32:    ", complaint(gradcheck, Cube.apply, (single,)))
+
+# %% [markdown]
+# Two habits that you meet in older code. A `forward(ctx, x)` that saves for itself works with `backward()`, but not with `torch.func`. And a `backward` that leaves PyTorch, by `.item()` or NumPy, cannot be differentiated again. Watch x · x³ at 2: its second derivative, 12x², is 48.
 
 
 # %%
@@ -950,7 +952,9 @@ check.close(
     },
     hint="Multiply grad_output by the slope s(1 - s)",
 )
-check.avoids(text, "MySigmoid", calls=("sigmoid", "sigmoid_", "logsigmoid", "expit"))
+check.avoids(
+    text, "MySigmoid without the built-in", calls=("sigmoid", "sigmoid_", "logsigmoid", "expit")
+)
 
 # %% nbgrader={"grade_id": "ex-2-6-check-2", "points": 2}
 # Arrange
@@ -974,9 +978,18 @@ w = torch.tensor([0.2, 1.7], requires_grad=True)
 ((w.round() - 3) ** 2).sum().backward()
 print("through round:   ", w.grad)
 w.grad = None
-straight = w + (w.round() - w).detach()
-((straight - 3) ** 2).sum().backward()
-print("straight through:", w.grad, "  same values:", straight.tolist())
+
+
+def straight_through(t):
+    return t + (t.round() - t).detach()
+
+
+((straight_through(w) - 3) ** 2).sum().backward()
+print("straight through:", w.grad, "  same values:", straight_through(w).tolist())
+print(
+    "gradcheck:       ",
+    complaint(gradcheck, straight_through, (w.detach().double().requires_grad_(),)),
+)
 
 # %% [markdown]
 # ### Exercise 2.7 · Rounding that lets gradients through
@@ -1103,7 +1116,7 @@ title = "One program, a new graph per input"
 plots.curves(lines, x=xs.detach(), title=title, xlabel="x", ylabel="value")
 
 # %% [markdown]
-# Each tooth is a graph of another depth. Autograd gives the slope of the tooth, ½ᵏ after k halvings, and knows nothing of the drop at its end. The answer is right for the branch taken; whether that is what you want, you must decide.
+# Each tooth is a graph of another depth. Autograd gives the slope of the tooth, (½)ᵏ after k halvings, and knows nothing of the drop at its end. The answer is right for the branch taken; whether that is what you want, you must decide.
 
 # %% [markdown]
 # ### Exercise 2.8 · As deep as the data asks
@@ -1129,7 +1142,7 @@ plots.curves(lines, x=xs.detach(), title=title, xlabel="x", ylabel="value")
 
 # %% nbgrader={"grade_id": "ex-2-8"}
 def dynamic_net(x, weight, drop=0.0, generator=None) -> torch.Tensor:
-    """From h = x (n,): h @ weight (n, n) while the norm of h exceeds 1, at most 50 times.
+    """Start at h = x (n,); h @ weight (n, n) while the norm of h is above 1, at most 50 times.
 
     drop in [0, 1): above 0, each step ends with h · mask / (1 - drop), for a fresh mask
     torch.rand(h.shape, generator=generator) >= drop. Returns h.
@@ -1146,7 +1159,7 @@ def dynamic_net(x, weight, drop=0.0, generator=None) -> torch.Tensor:
 
 
 def graph_size(y: torch.Tensor) -> int:
-    """Number of different notes reachable from y.grad_fn; thousands deep is fine."""
+    """Number of different notes reachable from y.grad_fn, in graphs thousands deep too."""
     ### BEGIN SOLUTION
     seen, waiting = set(), [y.grad_fn]
     while waiting:
