@@ -46,7 +46,7 @@ formgrader: $(READY)  ## instructor: look at the marks in nbgrader's formgrader
 demo: $(READY)  ## instructor: make a class of 12, grade it, print the marks
 	@$(RUN) -m autograder demo
 
-test: $(READY)  ## every test, with the network cut (about ... minutes)
+test: $(READY)  ## every test, with the network cut
 	@$(RUN) -m pytest -q -n $(JOBS) --dist loadfile -m "not gpu" \
 	  --nbval --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 120 tests solutions
 

@@ -21,12 +21,16 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderAPI
+from traitlets.config import PyFileConfigLoader
 
 from autograder.chapter import Chapter, CourseError, chapters, grade_id_of, tags
 
@@ -187,7 +191,8 @@ def release(root: Path, selected: list[Chapter]) -> dict[str, dict[str, bytes]]:
     released = {}
     with tempfile.TemporaryDirectory() as folder:
         course = Path(folder)
-        api = _nbgrader(root, course)
+        api = _nbgrader(root, course)  # its configuration also puts alembic on the PATH
+        (course / "gradebook.db").write_bytes(_empty_gradebook())
         for chapter in selected:
             source = course / "solutions" / chapter.name
             source.mkdir(parents=True)
@@ -204,11 +209,18 @@ def release(root: Path, selected: list[Chapter]) -> dict[str, dict[str, bytes]]:
     return released
 
 
-def _nbgrader(root: Path, course: Path):
-    """nbgrader's API with the course's own configuration, but other folders and database."""
-    from nbgrader.apps import NbGraderAPI
-    from traitlets.config import PyFileConfigLoader
+@cache
+def _empty_gradebook() -> bytes:
+    """A gradebook without a class, made once: nbgrader takes two seconds for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "gradebook.db"
+        with Gradebook(f"sqlite:///{path}"):
+            pass
+        return path.read_bytes()
 
+
+def _nbgrader(root: Path, course: Path) -> NbGraderAPI:
+    """nbgrader's API with the course's own configuration, but other folders and database."""
     own = root / "nbgrader_config.py"
     path = own if own.is_file() else Path(__file__).parents[1] / "nbgrader_config.py"
     config = PyFileConfigLoader(str(path)).load_config()

@@ -34,8 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
                 return 0
             return student.open_lab(root, rest)
         if options.command == "check":
-            print("Running your answers and their visible checks ...", flush=True)
-            print(student.report(student.progress(root, options.chapter)))
+            name, *_ = student.find_chapter(root, options.chapter)
+            print(f"{name}: running your answers and their visible checks ...", flush=True)
+            print(student.report(student.progress(root, name)))
         else:
             print(student.submit(root, options.chapter, options.me, options.zip))
     except student.StudentError as error:

@@ -4,12 +4,14 @@ import ast
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
 from nbclient import NotebookClient
 
 from autograder import chapter as chapter_module
 from autograder.build import _nbgrader
-from autograder.chapter import grade_id_of, hidden_title
+from autograder.chapter import chapters, grade_id_of, hidden_title
+from autograder.release import release
 from gradus import student
 
 ROOT = Path(__file__).parents[2]
@@ -85,3 +87,14 @@ def test_run_all_reaches_the_end_and_each_hole_says_so(chapter, student_notebook
                 said[grade_id.exercise].append((output.ename, output.evalue))
     friendly = ("NotImplementedError", FRIENDLY)
     assert [key for key, errors in said.items() if friendly not in errors] == []
+
+
+@pytest.mark.parametrize("name", list(chapters(ROOT)))
+def test_the_release_in_memory_is_the_one_that_ships(name):
+    """The proof of the tests releases in memory, the build through nbgrader: same cells."""
+    chapter = chapters(ROOT)[name]
+    shipped = nbformat.read(ROOT / "notebooks" / name / chapter.notebook_name, as_version=4)
+    in_memory = release(chapter.notebook)
+    for ours, theirs in zip(in_memory.cells, shipped.cells, strict=True):
+        assert (ours.id, ours.cell_type, ours.source) == (theirs.id, theirs.cell_type, theirs.source)
+        assert ours.metadata == theirs.metadata
