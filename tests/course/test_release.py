@@ -96,5 +96,9 @@ def test_the_release_in_memory_is_the_one_that_ships(name):
     shipped = nbformat.read(ROOT / "notebooks" / name / chapter.notebook_name, as_version=4)
     in_memory = release(chapter.notebook)
     for ours, theirs in zip(in_memory.cells, shipped.cells, strict=True):
-        assert (ours.id, ours.cell_type, ours.source) == (theirs.id, theirs.cell_type, theirs.source)
+        assert (ours.id, ours.cell_type, ours.source) == (
+            theirs.id,
+            theirs.cell_type,
+            theirs.source,
+        )
         assert ours.metadata == theirs.metadata

@@ -32,7 +32,7 @@ def message(verb, *args, **options) -> str:
 
 def short(value) -> str:
     """A value in the name of a test."""
-    return ascii(value)[:40]
+    return re.sub(r"0x[0-9a-f]+", "0x", ascii(value))[:40]
 
 
 # --- close --------------------------------------------------------------------------------------
