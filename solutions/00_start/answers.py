@@ -85,7 +85,7 @@ choices = {
     "clicks": "scratch",
 }
 
-# %% 0.2 wrong "learns a published formula" expect "Here is an exact, published rule"
+# %% 0.2 wrong "learns a published formula" expect "A check digit is an exact, published rule"
 choices = {
     "isbn": "linear",
     "loan": "linear",
@@ -195,7 +195,7 @@ choices = {
     "clicks": "boosting",
 }
 
-# %% 0.2 wrong "many rows, so a network" expect "many rows do not decide"
+# %% 0.2 wrong "many rows and the highest number, so a network" expect "0.001 is far within the spread"
 choices = {
     "isbn": "program",
     "loan": "linear",
@@ -205,7 +205,7 @@ choices = {
     "clicks": "scratch",
 }
 
-# %% 0.2 wrong "linear, though nobody tried it" expect "The two tools that were measured tie"
+# %% 0.2 wrong "the cheapest, though far behind" expect "that is no tie"
 choices = {
     "isbn": "program",
     "loan": "linear",
@@ -262,14 +262,14 @@ predict_0_3 = "c"
 # %% predict-0-3 right "d"
 predict_0_3 = "d"
 
-# %% predict-0-4 wrong "b: two mistakes fewer, so better" expect "how much would another split change"
+# %% predict-0-4 wrong "a: two mistakes fewer, so better" expect "how much would another split change"
+predict_0_4 = "a"
+
+# %% predict-0-4 wrong "b: no difference proven, so none there" expect "does not prove that there is none"
 predict_0_4 = "b"
 
-# %% predict-0-4 wrong "c: more layers" expect "say nothing about layers"
+# %% predict-0-4 right "c"
 predict_0_4 = "c"
-
-# %% predict-0-4 right "a"
-predict_0_4 = "a"
 
 # %% 0.3 wrong "statistics of all rows" expect "a leak: the test rows took part"
 def standardise(train, test):
@@ -478,7 +478,7 @@ def decide(first, second):
 # %% 0.3 wrong "writes into the tables" expect "your code writes into its input"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
-    std[std == 0] = 1
+    std[train.max(axis=0) == train.min(axis=0)] = 1
     train -= mean
     train /= std
     test -= mean
@@ -505,7 +505,7 @@ def decide(first, second):
 # %% 0.3 wrong "trains the model that it was given" expect "the model still knows the first trial"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
-    std[std == 0] = 1
+    std[train.max(axis=0) == train.min(axis=0)] = 1
     return (train - mean) / std, (test - mean) / std
 # cell ex-0-3-b
 def trial(model, train_x, train_y, test_x):
@@ -526,7 +526,7 @@ def decide(first, second):
 # %% 0.3 wrong "does not standardise" expect "the model was asked about columns as they are"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
-    std[std == 0] = 1
+    std[train.max(axis=0) == train.min(axis=0)] = 1
     return (train - mean) / std, (test - mean) / std
 # cell ex-0-3-b
 def trial(model, train_x, train_y, test_x):
@@ -546,7 +546,7 @@ def decide(first, second):
 # %% 0.3 wrong "standardises the training rows only" expect "about rows that are not standardised"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
-    std[std == 0] = 1
+    std[train.max(axis=0) == train.min(axis=0)] = 1
     return (train - mean) / std, (test - mean) / std
 # cell ex-0-3-b
 def trial(model, train_x, train_y, test_x):
@@ -567,7 +567,7 @@ def decide(first, second):
 # %% 0.3 wrong "predicts the training rows" expect "these are predictions for the training rows"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
-    std[std == 0] = 1
+    std[train.max(axis=0) == train.min(axis=0)] = 1
     return (train - mean) / std, (test - mean) / std
 # cell ex-0-3-b
 def trial(model, train_x, train_y, test_x):
@@ -588,7 +588,7 @@ def decide(first, second):
 # %% 0.3 wrong "returns probabilities" expect "Return what `predict` gives"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
-    std[std == 0] = 1
+    std[train.max(axis=0) == train.min(axis=0)] = 1
     return (train - mean) / std, (test - mean) / std
 # cell ex-0-3-b
 def trial(model, train_x, train_y, test_x):
@@ -609,7 +609,7 @@ def decide(first, second):
 # %% 0.3 wrong "the spread with n" expect "divides by n - 1"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
-    std[std == 0] = 1
+    std[train.max(axis=0) == train.min(axis=0)] = 1
     return (train - mean) / std, (test - mean) / std
 # cell ex-0-3-b
 def trial(model, train_x, train_y, test_x):
@@ -629,7 +629,7 @@ def decide(first, second):
 # %% 0.3 wrong "second minus first" expect "this looks like second minus first"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
-    std[std == 0] = 1
+    std[train.max(axis=0) == train.min(axis=0)] = 1
     return (train - mean) / std, (test - mean) / std
 # cell ex-0-3-b
 def trial(model, train_x, train_y, test_x):
@@ -649,7 +649,7 @@ def decide(first, second):
 # %% 0.3 wrong "the spreads of both tools together" expect "not of both tools together"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
-    std[std == 0] = 1
+    std[train.max(axis=0) == train.min(axis=0)] = 1
     return (train - mean) / std, (test - mean) / std
 # cell ex-0-3-b
 def trial(model, train_x, train_y, test_x):
@@ -669,7 +669,7 @@ def decide(first, second):
 # %% 0.3 wrong "the sum of both spreads" expect "not the sum of two spreads"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
-    std[std == 0] = 1
+    std[train.max(axis=0) == train.min(axis=0)] = 1
     return (train - mean) / std, (test - mean) / std
 # cell ex-0-3-b
 def trial(model, train_x, train_y, test_x):
@@ -689,7 +689,7 @@ def decide(first, second):
 # %% 0.3 wrong "the spread of the first tool" expect "not of one tool"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
-    std[std == 0] = 1
+    std[train.max(axis=0) == train.min(axis=0)] = 1
     return (train - mean) / std, (test - mean) / std
 # cell ex-0-3-b
 def trial(model, train_x, train_y, test_x):
@@ -709,7 +709,7 @@ def decide(first, second):
 # %% 0.3 wrong "the higher mean wins" expect "a lead within two spreads decides nothing"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
-    std[std == 0] = 1
+    std[train.max(axis=0) == train.min(axis=0)] = 1
     return (train - mean) / std, (test - mean) / std
 # cell ex-0-3-b
 def trial(model, train_x, train_y, test_x):
@@ -727,7 +727,7 @@ def decide(first, second):
 # %% 0.3 wrong "the second can never win" expect "a clear loss of the first is a win of the second"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
-    std[std == 0] = 1
+    std[train.max(axis=0) == train.min(axis=0)] = 1
     return (train - mean) / std, (test - mean) / std
 # cell ex-0-3-b
 def trial(model, train_x, train_y, test_x):
@@ -745,7 +745,7 @@ def decide(first, second):
 # %% 0.3 wrong "decided is always the first" expect "the sign names the winner"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
-    std[std == 0] = 1
+    std[train.max(axis=0) == train.min(axis=0)] = 1
     return (train - mean) / std, (test - mean) / std
 # cell ex-0-3-b
 def trial(model, train_x, train_y, test_x):
@@ -763,7 +763,7 @@ def decide(first, second):
 # %% 0.3 wrong "the error of the mean as the spread" expect "do not divide by the root of n"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
-    std[std == 0] = 1
+    std[train.max(axis=0) == train.min(axis=0)] = 1
     return (train - mean) / std, (test - mean) / std
 # cell ex-0-3-b
 def trial(model, train_x, train_y, test_x):
@@ -783,7 +783,7 @@ def decide(first, second):
 # %% 0.3 wrong "one spread is enough" expect "a lead within two spreads decides nothing"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
-    std[std == 0] = 1
+    std[train.max(axis=0) == train.min(axis=0)] = 1
     return (train - mean) / std, (test - mean) / std
 # cell ex-0-3-b
 def trial(model, train_x, train_y, test_x):
@@ -803,7 +803,7 @@ def decide(first, second):
 # %% 0.3 wrong "returns a tuple" expect "expected a dict, got a tuple"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
-    std[std == 0] = 1
+    std[train.max(axis=0) == train.min(axis=0)] = 1
     return (train - mean) / std, (test - mean) / std
 # cell ex-0-3-b
 def trial(model, train_x, train_y, test_x):
@@ -816,6 +816,86 @@ def decide(first, second):
     d = np.array(first) - np.array(second)
     mean, spread = d.mean().item(), d.std(ddof=1).item()
     return mean, spread, "first" if mean > 2 * spread else "undecided"
+
+# %% 0.3 wrong "a constant column by its deviation" expect "rounding makes this deviation 1e-17"
+def standardise(train, test):
+    mean, std = train.mean(axis=0), train.std(axis=0)
+    std = np.where(std == 0, 1, std)
+    return (train - mean) / std, (test - mean) / std
+# cell ex-0-3-b
+def trial(model, train_x, train_y, test_x):
+    train_x, test_x = standardise(train_x, test_x)
+    fresh = clone(model)
+    fresh.fit(train_x, train_y)
+    return fresh.predict(test_x)
+# cell ex-0-3-c
+def decide(first, second):
+    d = np.array(first) - np.array(second)
+    mean, spread = d.mean().item(), d.std(ddof=1).item()
+    winner = "undecided"
+    if abs(mean) > 2 * spread:
+        winner = "first" if mean > 0 else "second"
+    return {"difference": mean, "spread": spread, "winner": winner}
+
+# %% 0.3 wrong "the spread with n, and names of its own" expect "divides by n - 1"
+def standardise(train, test):
+    mean, std = train.mean(axis=0), train.std(axis=0)
+    std[train.max(axis=0) == train.min(axis=0)] = 1
+    return (train - mean) / std, (test - mean) / std
+# cell ex-0-3-b
+def trial(model, train_x, train_y, test_x):
+    train_x, test_x = standardise(train_x, test_x)
+    fresh = clone(model)
+    fresh.fit(train_x, train_y)
+    return fresh.predict(test_x)
+# cell ex-0-3-c
+def decide(first, second):
+    d = np.array(first) - np.array(second)
+    mean, spread = d.mean().item(), d.std().item()
+    winner = "undecided"
+    if abs(mean) > 2 * spread:
+        winner = "one" if mean > 0 else "two"
+    return {"difference": mean, "spread": spread, "winner": winner}
+
+# %% 0.3 wrong "names of its own for the winner" expect "The winner is one of the words"
+def standardise(train, test):
+    mean, std = train.mean(axis=0), train.std(axis=0)
+    std[train.max(axis=0) == train.min(axis=0)] = 1
+    return (train - mean) / std, (test - mean) / std
+# cell ex-0-3-b
+def trial(model, train_x, train_y, test_x):
+    train_x, test_x = standardise(train_x, test_x)
+    fresh = clone(model)
+    fresh.fit(train_x, train_y)
+    return fresh.predict(test_x)
+# cell ex-0-3-c
+def decide(first, second):
+    d = np.array(first) - np.array(second)
+    mean, spread = d.mean().item(), d.std(ddof=1).item()
+    winner = "undecided"
+    if abs(mean) > 2 * spread:
+        winner = "one" if mean > 0 else "two"
+    return {"difference": mean, "spread": spread, "winner": winner}
+
+# %% 0.3 wrong "forgets the winner" expect "not the right keys"
+def standardise(train, test):
+    mean, std = train.mean(axis=0), train.std(axis=0)
+    std[train.max(axis=0) == train.min(axis=0)] = 1
+    return (train - mean) / std, (test - mean) / std
+# cell ex-0-3-b
+def trial(model, train_x, train_y, test_x):
+    train_x, test_x = standardise(train_x, test_x)
+    fresh = clone(model)
+    fresh.fit(train_x, train_y)
+    return fresh.predict(test_x)
+# cell ex-0-3-c
+def decide(first, second):
+    d = np.array(first) - np.array(second)
+    mean, spread = d.mean().item(), d.std(ddof=1).item()
+    winner = "undecided"
+    if abs(mean) > 2 * spread:
+        winner = "first"
+    return {"difference": mean, "spread": spread}
 
 # %% 0.3 right "scikit-learn's scaler and pipeline, the statistics module"
 def standardise(train, test):
@@ -842,7 +922,7 @@ def standardise(train, test):
         column = train[:, j]
         mean = sum(column) / len(column)
         std = (sum((column - mean) ** 2) / len(column)) ** 0.5
-        if std == 0:
+        if max(column) == min(column):
             std = 1
         new_train[:, j] = (column - mean) / std
         new_test[:, j] = (test[:, j] - mean) / std
@@ -865,10 +945,11 @@ def decide(first, second):
         winner = "undecided"
     return {"difference": mean.item(), "spread": spread.item(), "winner": winner}
 
-# %% 0.3 right "NumPy throughout, other order of steps"
+# %% 0.3 right "NumPy throughout, other order of steps, a tolerance for the constant column"
 def standardise(train, test):
     mean, std = train.mean(axis=0), train.std(axis=0)
-    std[std == 0] = 1
+    std[std < 1e-12 * np.abs(train).max(axis=0)] = 1
+    std[np.ptp(train, axis=0) == 0] = 1
     return (train - mean) / std, (test - mean) / std
 # cell ex-0-3-b
 def trial(model, train_x, train_y, test_x):

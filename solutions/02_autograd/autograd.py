@@ -656,8 +656,7 @@ def nudge_data(h):
 cases = [("h**2 ", torch.square, nudge), ("h * 2", lambda h: h * 2, nudge)]
 for name, f, edit in [*cases, ("h**2 ", torch.square, nudge_data)]:
     x = torch.ones(3, requires_grad=True)
-    h = 2 * x
-    y = f(h).sum()
+    y = f(h := 2 * x).sum()
     edit(h)
     print(f"{name} {edit.__name__:10} version {h._version} | {complaint(y.backward)}")
     print("   x.grad:", x.grad)
@@ -802,8 +801,7 @@ print("slope of x², float32:", ((x + 1e-5) ** 2 - (x - 1e-5) ** 2) / 2e-5)
 table = torch.arange(4.0).reshape(2, 2).T
 table.flatten()[0] += 100
 print("a transpose, nudged through flatten():", table.tolist())
-title, xlabel = "Error of a numerical slope", "k, for a step of 10⁻ᵏ"
-plots.curves(errors, x=steps, title=title, xlabel=xlabel, ylabel="error", log=True)
+plots.curves(errors, x=steps, xlabel="k (step 10⁻ᵏ)", ylabel="error of the slope", log=True)
 
 # %% [markdown]
 # Each curve falls while the formula improves and rises once rounding wins. In float32 the popular step 10⁻⁵ gives 4.005 and 6.008 where 4 and 6 are right: a correct gradient would look wrong. Check in float64, with a step near 10⁻⁶. And nudge `x[i, j]`, not `x.flatten()[k]`: flattening a transpose makes a copy, so the nudge above was lost and every slope would come out as 0. `torch.autograd.gradcheck` knows all this.
@@ -986,10 +984,8 @@ def straight_through(t):
 
 ((straight_through(w) - 3) ** 2).sum().backward()
 print("straight through:", w.grad, "  same values:", straight_through(w).tolist())
-print(
-    "gradcheck:       ",
-    complaint(gradcheck, straight_through, (w.detach().double().requires_grad_(),)),
-)
+exact = w.detach().double().requires_grad_()
+print("gradcheck:       ", complaint(gradcheck, straight_through, (exact,)))
 
 # %% [markdown]
 # ### Exercise 2.7 · Rounding that lets gradients through
