@@ -75,7 +75,7 @@ predict_0_2 = "b"
 # %% predict-0-2 right "c"
 predict_0_2 = "c"
 
-# %% 0.2 wrong "deep learning for everything" expect "whatever is learnt from examples can only imitate it"
+# %% 0.2 wrong "deep learning for everything" expect "whatever is learnt can only imitate it"
 choices = {
     "isbn": "scratch",
     "loan": "scratch",

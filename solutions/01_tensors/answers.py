@@ -43,7 +43,7 @@ predict_1_4 = "c"
 # %% predict-1-4 wrong "d: indexing always copies" expect "a plain number in the brackets gives a view"
 predict_1_4 = "d"
 
-# %% 1.1 wrong "uniform instead of normal" expect "rand is not"
+# %% 1.1 wrong "uniform instead of normal" expect "rand is uniform between 0 and 1"
 def make_tensors(seed, rows):
     generator = torch.Generator().manual_seed(seed)
     return {
@@ -178,6 +178,16 @@ def make_tensors(seed, rows):
     generator = torch.Generator().manual_seed(seed)
     print(torch.randn(rows, 3, generator=generator), torch.arange(16).reshape(4, 4))
     print(torch.linspace(0, 1, 10), torch.eye(3))
+
+# %% 1.1 wrong "uniform numbers around zero" expect "rand is not"
+def make_tensors(seed, rows):
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        "normal": torch.rand(rows, 3, generator=generator) - 0.5,
+        "grid": torch.arange(16).reshape(4, 4),
+        "even": torch.linspace(0, 1, 10),
+        "identity": torch.eye(3),
+    }
 
 # %% 1.1 right "in place draws, view, division and a diagonal"
 def make_tensors(seed, rows):
@@ -891,7 +901,7 @@ def without_negatives(x):
     y[y < 0] = 0
     return y
 
-# %% 1.4 wrong "columns first, values second" expect "the largest number of each row"
+# %% 1.4 wrong "columns first, values second" expect "values first, then columns"
 def positive_rows(x):
     return x[x[:, 0] > 0]
 
@@ -1130,6 +1140,42 @@ def even_rows(x):
 
 def without_negatives(x):
     return x[x >= 0]
+
+# %% 1.4 wrong "the values alone" expect "these are the values alone"
+def positive_rows(x):
+    return x[x[:, 0] > 0]
+
+
+def row_max(x):
+    return x.amax(dim=1)
+
+
+def even_rows(x):
+    return x[::2]
+
+
+def without_negatives(x):
+    y = x.clone()
+    y[y < 0] = 0
+    return y
+
+# %% 1.4 wrong "the columns alone" expect "these are the columns alone"
+def positive_rows(x):
+    return x[x[:, 0] > 0]
+
+
+def row_max(x):
+    return x.argmax(dim=1)
+
+
+def even_rows(x):
+    return x[::2]
+
+
+def without_negatives(x):
+    y = x.clone()
+    y[y < 0] = 0
+    return y
 
 # %% 1.4 right "index lists, sort, clamp"
 def positive_rows(x):
@@ -1958,6 +2004,69 @@ def timed(fn, sync, clock, repeats=5):
         measured.append(time.perf_counter() - start)
     return result, sorted(measured)[repeats // 2]
 
+# %% 1.6 wrong "the seconds alone" expect "these are the seconds alone"
+def pick_device(machine=torch.accelerator):
+    found = machine.current_accelerator(check_available=True)
+    return found.type if found is not None else "cpu"
+
+
+def add_ramp(x):
+    return x + torch.arange(x.shape[-1], device=x.device, dtype=x.dtype)
+
+
+def timed(fn, sync, clock, repeats=5):
+    fn()
+    sync()
+    measured = []
+    for _ in range(repeats):
+        start = clock()
+        result = fn()
+        sync()
+        measured.append(clock() - start)
+    return sorted(measured)[repeats // 2]
+
+# %% 1.6 wrong "seconds first" expect "the two are swapped"
+def pick_device(machine=torch.accelerator):
+    found = machine.current_accelerator(check_available=True)
+    return found.type if found is not None else "cpu"
+
+
+def add_ramp(x):
+    return x + torch.arange(x.shape[-1], device=x.device, dtype=x.dtype)
+
+
+def timed(fn, sync, clock, repeats=5):
+    fn()
+    sync()
+    measured = []
+    for _ in range(repeats):
+        start = clock()
+        result = fn()
+        sync()
+        measured.append(clock() - start)
+    return sorted(measured)[repeats // 2], result
+
+# %% 1.6 wrong "a ramp in the default dtype" expect "The ramp needs the dtype of x"
+def pick_device(machine=torch.accelerator):
+    found = machine.current_accelerator(check_available=True)
+    return found.type if found is not None else "cpu"
+
+
+def add_ramp(x):
+    return x + torch.arange(x.shape[-1], device=x.device, dtype=torch.float32)
+
+
+def timed(fn, sync, clock, repeats=5):
+    fn()
+    sync()
+    measured = []
+    for _ in range(repeats):
+        start = clock()
+        result = fn()
+        sync()
+        measured.append(clock() - start)
+    return result, sorted(measured)[repeats // 2]
+
 # %% 1.6 right "asks is_available, new_tensor, statistics.median"
 import statistics
 
@@ -2289,6 +2398,40 @@ def matmul_bcast(a, b):
     if a.shape[1] != b.shape[0]:
         raise ValueError(f"shapes {tuple(a.shape)} and {tuple(b.shape)} do not fit")
     return (a[:, :, None] * b[None]).sum(dim=1).squeeze()
+
+# %% 1.7 wrong "the operator in place of broadcasting" expect "uses `@`"
+def matmul_loops(a, b):
+    if a.shape[1] != b.shape[0]:
+        raise ValueError(f"shapes {tuple(a.shape)} and {tuple(b.shape)} do not fit")
+    out = torch.zeros(len(a), b.shape[1], dtype=a.dtype)
+    for i in range(len(a)):
+        for j in range(b.shape[1]):
+            for p in range(len(b)):
+                out[i, j] += a[i, p] * b[p, j]
+    return out
+
+
+def matmul_bcast(a, b):
+    if a.shape[1] != b.shape[0]:
+        raise ValueError(f"shapes {tuple(a.shape)} and {tuple(b.shape)} do not fit")
+    return a @ b
+
+# %% 1.7 wrong "shapes written another way" expect "does not mention"
+def matmul_loops(a, b):
+    if a.shape[1] != b.shape[0]:
+        raise ValueError(f"shapes {tuple(a.shape)} and {tuple(b.shape)} do not fit")
+    out = torch.zeros(len(a), b.shape[1], dtype=a.dtype)
+    for i in range(len(a)):
+        for j in range(b.shape[1]):
+            for p in range(len(b)):
+                out[i, j] += a[i, p] * b[p, j]
+    return out
+
+
+def matmul_bcast(a, b):
+    if a.shape[1] != b.shape[0]:
+        raise ValueError(f"{a.shape[0]}x{a.shape[1]} does not fit {b.shape[0]}x{b.shape[1]}")
+    return (a[:, :, None] * b[None]).sum(dim=1)
 
 # %% 1.7 right "row times column, and the last dimension summed"
 def matmul_loops(a, b):

@@ -62,21 +62,22 @@ block = torch.ones(2, 3, 4)
 print("ndim  shape  numel  dtype  device  requires_grad")
 for x in (scalar, vector, matrix, block):
     print(x.ndim, tuple(x.shape), x.numel(), x.dtype, x.device, x.requires_grad, sep="  ")
-print("arange    ", torch.arange(0, 1, 0.25))
-print("linspace  ", torch.linspace(0, 1, 5))
+
+print(torch.arange(0, 1, 0.25), torch.linspace(0, 1, 5))
 array = np.zeros(2)
 shared, copied = torch.from_numpy(array), torch.tensor(array)
 array[0] = 5
-print("from_numpy", shared)
-print("tensor    ", copied)
+print(shared, copied)
 
 # %% [markdown]
-# Three things to notice. `arange` stops *before* its end, `linspace` includes it. `from_numpy` and
-# its array are one memory, while `torch.tensor` copies. And NumPy's numbers arrive as `float64`,
-# where PyTorch makes `float32` by itself.
+# The table: `numel` counts the numbers, and whole numbers become `int64`. Below it, `arange` stops
+# *before* its end, `linspace` includes it. `from_numpy` and its array are one memory, while
+# `torch.tensor` copies. NumPy's numbers arrive as `float64`, where PyTorch makes `float32` by itself.
 #
-# `x.size()` is the same as `x.shape`; `zeros_like(x)` takes shape, dtype and device from `x`. What a
-# direction means, only you know. The usual layouts:
+# More makers: `eye(n)`, ones on a diagonal; `zeros_like(x)`, with shape, dtype and device of `x`.
+# `arange(6).reshape(2, 3)` fills two rows with 0 1 2 and 3 4 5. (`x.size()` is `x.shape`.)
+#
+# What a direction means, only you know. The usual layouts:
 #
 # | shape | holds |
 # |---|---|
@@ -99,10 +100,10 @@ print("tensor    ", copied)
 #
 # Which number is printed?
 #
-# - **a** 300
-# - **b** 255
-# - **c** 44
-# - **d** none: an error is raised
+# - a: 300
+# - b: 255
+# - c: 44
+# - d: none: an error is raised
 
 # %% nbgrader={"grade_id": "predict-1-1"}
 # Write your choice: predict_1_1 = "a", "b", "c" or "d"
@@ -123,6 +124,7 @@ whole = torch.tensor([1, 2])
 print(whole + 0.5, whole / 2, whole // 2)
 narrow, wide = torch.ones(2), torch.ones(2, dtype=torch.float64)
 print((narrow + wide).dtype, (narrow + wide[0]).dtype)
+# observe.error(f, …) calls f(…) and hands back its error, so that the notebook goes on
 print("error:", observe.error(whole.add_, 0.5)["message"])
 
 # %% [markdown]
@@ -134,26 +136,13 @@ print("error:", observe.error(whole.add_, 0.5)["message"])
 # `+=`) writes into the old memory, so it cannot change the dtype. Convert first:
 # `pixel.float() + 100`.
 #
-# A tip that goes round says: switch the default to `float64`, for more precision. Let us try it, and
-# put it back at once.
-
-# %%
-default = torch.get_default_dtype()
-batch = torch.ones(4, 2)  # made earlier, as data usually is
-try:
-    torch.set_default_dtype(torch.float64)
-    layer = torch.nn.Linear(2, 1)  # a building block of networks, chapter 3
-    print(torch.randn(2).dtype, layer.weight.dtype)
-    print("error:", observe.error(layer, batch)["message"])
-finally:
-    torch.set_default_dtype(default)
-print(torch.randn(2).dtype)
+# (Messages have old names: `Float` is `float32`, `Double` `float64`, `Long` `int64`, `Byte` `uint8`.)
 
 # %% [markdown]
-# One switch, and the new layer no longer fits the data read a line earlier. It acts on the whole
-# program, including libraries that you never see. Ask for precision where you need it:
-# `torch.ones(3, dtype=torch.float64)`. (Old code writes `torch.FloatTensor(…)`. It is legacy; say
-# `torch.tensor(…, dtype=…)`.)
+# A tip that goes round says: switch the default to `float64`, for more precision
+# (`torch.set_default_dtype`). Better not. It acts on the whole program, on libraries that you never
+# see, and what is made afterwards no longer fits data made before. Ask for precision where you need
+# it: `torch.ones(3, dtype=torch.float64)`. (`torch.FloatTensor(…)` in old code is legacy.)
 #
 # **Randomness.** `rand` and `randn` differ in one letter: uniform between 0 and 1, or normal with
 # mean 0 and standard deviation 1. Both throw the global dice, which all code shares
@@ -182,11 +171,11 @@ plots.close(fig)
 # ### Exercise 1.1 · Four ways to begin
 # ★★☆☆☆ · 8 min · implementation · 5 points
 #
-# Write `make_tensors(seed, rows)`, which returns a dict of four tensors; the docstring says which.
+# **Goal.** Write `make_tensors(seed, rows)`, which returns a dict of four tensors; the docstring says which.
 # Draw from a generator made from `seed`, and leave the global dice alone: a function that reseeds
 # them changes the results of everybody else.
 #
-# For example, `make_tensors(0, 5)["grid"][1]` is `[4, 5, 6, 7]`, and `["even"]` starts
+# **Example.** `make_tensors(0, 5)["grid"][1]` is `[4, 5, 6, 7]`, and `["even"]` starts
 # 0, 0.111, 0.222.
 #
 # <details><summary>Hint 1</summary>
@@ -234,6 +223,7 @@ eye_1 = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
 made_1 = make_tensors(0, 5)
 grid_made_1, even_made_1, eye_made_1 = made_1["grid"], made_1["even"], made_1["identity"]
 shape_made_1, dtype_made_1 = tuple(made_1["normal"].shape), str(made_1["normal"].dtype)
+below_zero_1 = bool((made_1["normal"] < 0).any())
 # Assert
 check.equal(
     grid_made_1,
@@ -259,11 +249,17 @@ check.close(
 check.equal(eye_made_1, eye_1, "the identity", hint="torch.eye makes it, in float32.")
 check.equal(shape_made_1, (5, 3), "the shape of the normal numbers")
 check.equal(dtype_made_1, "torch.float32", "the dtype of the normal numbers")
+check.equal(
+    below_zero_1,
+    True,
+    "whether some of the normal numbers are negative",
+    ideas={"rand is uniform between 0 and 1; the normal numbers come from randn": False},
+)
 
 # %% [markdown]
-# You drew from dice of your own. In practice every source of randomness in an experiment
-# (initial weights, the shuffling of data, dropout) gets a seed, so that a strange result can be
-# looked at a second time.
+# **What just happened.** You drew from dice of your own. In practice every source of randomness in
+# an experiment (the first weights, the order of the data) gets a seed, so that a strange result can
+# be looked at a second time.
 
 # %% [markdown]
 # ## A shape is a way of reading
@@ -273,8 +269,9 @@ check.equal(dtype_made_1, "torch.float32", "the dtype of the normal numbers")
 # shape and strides, and you read the same storage differently, without moving a number: a **view**.
 #
 # Two sizes follow. `nbytes` is what the values would take if each was written out;
-# `untyped_storage().nbytes()` is the memory that is really held. Read the table that comes, line by
-# line, and explain each stride to yourself. (A `float32` takes 4 bytes.)
+# `untyped_storage().nbytes()` is the memory that is really held. Two words are new: `expand` repeats
+# a dimension of size 1, `clone` copies. Read the table that comes, line by line, and explain each
+# stride to yourself. (A `float32` takes 4 bytes.)
 
 # %%
 x = torch.arange(6, dtype=torch.float32).reshape(2, 3)
@@ -295,7 +292,8 @@ print(x)
 # %% [markdown]
 # - `x.T` swapped two strides and moved nothing. The 99 written through it stands in `x`.
 # - Reading `x.T` row by row hops through the storage: it is not **contiguous**.
-# - `expand` has a stride of 0. A hundred rows of 1200 bytes live in 24.
+# - `expand` has a stride of 0: it reads one row of 12 bytes a hundred times, 1200 bytes in all. (The
+#   storage says 24, for that row is a view of `x`, and both rows of `x` are held.)
 # - One column keeps the whole storage alive. A slice of a huge tensor holds the huge tensor in
 #   memory until you `clone()` the slice.
 #
@@ -348,10 +346,10 @@ print(turned)
 # (−1 means: work this one out.) Today it gets a batch of **two** larger images, with maps of shape
 # `(2, 64, 16, 16)`. How many rows come out?
 #
-# - **a** none: `view` raises an error
-# - **b** 2
-# - **c** 4
-# - **d** 8
+# - a: none: `view` raises an error
+# - b: 2
+# - c: 4
+# - d: 8
 
 # %% nbgrader={"grade_id": "predict-1-2"}
 # Write your choice: predict_1_2 = "a", "b", "c" or "d"
@@ -367,28 +365,31 @@ choice_2 = predict_1_2
 check.one_of(choice_2, ("a", "b", "c", "d"), "your choice")
 
 # %%
+# 16 x 16 numbers are four times 8 x 8, so view cut every image into four "samples", silently.
 maps = torch.zeros(2, 64, 16, 16)
-print(tuple(maps.view(-1, 64 * 8 * 8).shape), "view: each image is now four samples")
+print(tuple(maps.view(-1, 64 * 8 * 8).shape), "view")
 print(tuple(maps.flatten(1).shape), "flatten(1): keeps the batch, whatever the size\n")
 
+# The other views that change a shape. The second is a trap: a batch of one image loses its batch.
 one = torch.zeros(1, 3, 1, 5)
 print(tuple(one.squeeze(2).shape), "squeeze(2): that size-1 dimension goes")
 print(tuple(one.squeeze().shape), "squeeze(): all of them go, the batch of one too!")
 print(tuple(one.unsqueeze(-1).shape), "unsqueeze(-1): a new last dimension")
 print(tuple(one.permute(0, 2, 3, 1).shape), "permute: any new order, here channels last")
-print(tuple(one.transpose(1, -1).shape), "transpose(1, -1): swap two; -1 is the last")
-print(tuple(one.mT.shape), "mT: swap the last two (.T is for matrices only)")
+print(tuple(one.transpose(1, -1).shape), "transpose(1, -1): swap two (.mT: the last two)")
 
 # %% [markdown]
 # ### Exercise 1.2 · Views and what they hold
 # ★★★☆☆ · 12 min · conceptual · 8 points
 #
-# Three short functions; the docstrings say what to return. Copy nothing that can be a view.
+# **Goal.** Write three short functions; the docstrings say what to return. Copy nothing that can be
+# a view.
 #
-# With `x = torch.arange(24)` and the shape `(2, 3, 4)`, `shape_tour` gives tensors of shapes
+# **Example.** With `x = torch.arange(24)` and the shape `(2, 3, 4)`, `shape_tour` gives tensors of shapes
 # `(2, 3, 4)`, `(2, 4, 3)`, `(24,)` and `(1, 24)`; the third starts 0, 4, 8, 1. The chain of the first
-# of them has shapes `(6, 4)`, `(1, 24)` and `(2, 3, 4)`. A float32 row of 3 expanded to `(100, 3)` has
-# the footprint `{"values": 1200, "storage": 12}`.
+# of them has shapes `(6, 4)`, `(1, 24)` and `(2, 3, 4)`. A float32 row `torch.zeros(1, 3)`, which is
+# no part of a larger tensor, expanded to `(100, 3)` has the footprint
+# `{"values": 1200, "storage": 12}`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -421,7 +422,8 @@ def shape_tour(x: torch.Tensor, shape: tuple[int, int, int]) -> tuple[torch.Tens
 def reshape_chain(t: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """t (a, b, c), contiguous or not, as (a·b, c), then (1, a·b·c), then (a, b, c) again.
 
-    The reading order stays that of t. Where t is contiguous all three share its memory.
+    Each is made from the one before, and the reading order stays that of t. Where t is
+    contiguous all three share its memory.
     """
     ### BEGIN SOLUTION
     a, b, c = t.shape
@@ -526,15 +528,15 @@ check.equal(
 )
 
 # %% [markdown]
-# You wrote through a view, forced a copy and measured both. This is daily bread: `expand` saves
-# memory in attention masks, and one small slice kept in a list can hold a whole batch in memory for
-# a whole epoch.
+# **What just happened.** You made views and copies and measured both. This is daily bread: `expand`
+# saves memory wherever one row serves many, and one small slice kept in a list can hold a huge tensor
+# in memory.
 
 # %% [markdown]
 # ## Dimensions that disappear
 #
-# Arithmetic (`+ - * / **`, `exp`, `log`, `sqrt`) works number by number. A trailing underscore
-# (`add_`) and `+=` work in place: every other name of that tensor sees the change.
+# Arithmetic (`+ - * / **`, `exp`, `log`, `sqrt`) works number by number. In place (`add_`, `+=`), every
+# other name of that tensor sees the change.
 #
 # A **reduction** (sum, mean, max) makes numbers fewer. "Sum along the rows" can be read both ways, so
 # use one sentence only: *the dimension that you name disappears*. For `(2, 3)`, `sum(dim=0)` leaves
@@ -548,15 +550,16 @@ check.equal(
 x = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 9.0]])
 print(x.sum(dim=0), x.sum(dim=1), x.sum())
 print(x.mean(dim=1, keepdim=True).tolist(), "keepdim leaves a 1 where the dimension was")
-print(x.max(dim=1).values, x.max(dim=1).indices, x.argmax(dim=1))
-print(x[0].std(), x[0].std(correction=0), "std divides by n - 1 unless told otherwise")
+print(x.max(dim=1))
+print(x.argmax(dim=1), "argmax gives the indices alone")
+
 sequences = torch.zeros(8, 20, 5)  # N, L, D
 print(tuple(sequences.mean(dim=1).shape), "mean over time")
-print(tuple(sequences.mean(dim=-1).shape), "mean over features")
-print("error:", observe.error(vector.mean)["message"])
-alias = x
-alias += 100  # no new tensor: x is the same memory
-print(x[0])
+
+# n - 1 or n? torch.std divides by n - 1, np.std by n: the same name, another number.
+print(x[0].std(), x[0].std(correction=0), f"np.std: {x[0].numpy().std():.3f}")
+# A mean of integers is refused, for which dtype should it have? Say .float() first.
+print("error:", observe.error(torch.tensor([1, 2]).mean)["message"])
 
 # %% [markdown]
 # ## Broadcasting
@@ -607,16 +610,16 @@ print("row means, careful: ", careful.mean(dim=1).round(decimals=3).abs())
 # ### Predict 1.3 · A perfect prediction
 # ★★☆☆☆ · 3 min · conceptual · 1 point
 #
-# The careless version gave every pupil somebody else's mean, and no error, because the table
-# happened to be square. The same slip is a classic of regression.
+# The careless version took the mean of pupil j from everybody's marks in *test* j, and no error
+# came, because the table happened to be square. The same slip is a classic of regression.
 #
 # A model returns `prediction` of shape `(5, 1)`. The data set holds `target` of shape `(5,)`. What is
 # the shape of `prediction - target`?
 #
-# - **a** `(5, 5)`
-# - **b** `(5,)`
-# - **c** `(5, 1)`
-# - **d** none: an error is raised
+# - a: `(5, 5)`
+# - b: `(5,)`
+# - c: `(5, 1)`
+# - d: none: an error is raised
 
 # %% nbgrader={"grade_id": "predict-1-3"}
 # Write your choice: predict_1_3 = "a", "b", "c" or "d"
@@ -639,13 +642,18 @@ print(tuple(error.shape), "loss", (error**2).mean())
 print("after squeeze(1): loss", ((prediction.squeeze(1) - target) ** 2).mean())
 
 # %% [markdown]
+# A perfect prediction, and a loss of 4: every prediction was compared with every target. Training
+# would run, and learn to predict the mean. Some of PyTorch's ready-made losses (chapter 4) warn when
+# shapes differ, or refuse; a line of your own never does.
+
+# %% [markdown]
 # ### Exercise 1.3 · Align from the right
 # ★★★☆☆ · 12 min · implementation · 6 points
 #
-# Write `add_outer`, `outer` and `center_channels`. No loops: broadcasting does the repeating, and on
+# **Goal.** Write `add_outer`, `outer` and `center_channels`. No loops: broadcasting does the repeating, and on
 # a GPU a Python loop would launch thousands of tiny jobs. Leave the arguments as they are.
 #
-# For example, `add_outer` of `[1, 2]` and `[10, 20, 30]` is `[[11, 21, 31], [12, 22, 32]]`, and
+# **Example.** `add_outer` of `[1, 2]` and `[10, 20, 30]` is `[[11, 21, 31], [12, 22, 32]]`, and
 # `outer` of them is `[[10, 20, 30], [20, 40, 60]]`. With the means `[1, 3]`, a 5 in channel 1
 # becomes 2.
 #
@@ -724,9 +732,9 @@ check.close(
 )
 
 # %% [markdown]
-# A shape with a 1 in the right place replaced two nested loops. Subtracting channel means like this
-# stands at the door of almost every image model. The outer sum, with a minus, gives attention the
-# distance of every pair of positions.
+# **What just happened.** A shape with a 1 in the right place replaced two nested loops. Subtracting
+# channel means like this stands at the door of almost every image model. The outer sum, with a minus,
+# gives the distance of every pair of positions in a sentence, which chapter 11 will need.
 
 # %% [markdown]
 # ## Selecting
@@ -756,10 +764,10 @@ check.close(
 # Now `-1` is written into all of `first`, or into all of `listed`, or into all of `large`. Which of
 # these writes can be seen in `x`?
 #
-# - **a** all three
-# - **b** only the one through `first`
-# - **c** those through `first` and `listed`
-# - **d** none
+# - a: all three
+# - b: only the one through `first`
+# - c: those through `first` and `listed`
+# - d: none
 
 # %% nbgrader={"grade_id": "predict-1-4"}
 # Write your choice: predict_1_4 = "a", "b", "c" or "d"
@@ -813,10 +821,10 @@ print(torch.zeros(4, 3).scatter(1, labels[:, None], 1.0))
 # ### Exercise 1.4 · Four selections
 # ★★★☆☆ · 12 min · implementation · 6 points
 #
-# Write the four functions below for any `x` of shape `(N, D)`. None may change `x`, and none needs
-# a loop.
+# **Goal.** Write the four functions below for any `x` of shape `(N, D)`. None may change `x` (to
+# return a view of it is fine), and none needs a loop.
 #
-# For `x = [[1, -2], [0, 5], [-3, 4]]`: `positive_rows` gives `[[1, -2]]`, `row_max` gives
+# **Example.** For `x = [[1, -2], [0, 5], [-3, 4]]`: `positive_rows` gives `[[1, -2]]`, `row_max` gives
 # `([1, 5, 4], [0, 1, 1])`, `even_rows` gives `[[1, -2], [-3, 4]]`, and `without_negatives` gives
 # `[[1, 0], [0, 5], [0, 4]]`.
 #
@@ -841,7 +849,7 @@ def positive_rows(x: torch.Tensor) -> torch.Tensor:
 
 
 def row_max(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The largest number of each row (N,), and its column (N,); of equals, any."""
+    """(values, columns): the largest number of each row (N,), its column (N,); of equals, any."""
     ### BEGIN SOLUTION
     values, columns = x.max(dim=1)
     return values, columns
@@ -870,10 +878,10 @@ table_4 = torch.tensor([[1.0, -2.0, 3.0], [-4.0, 5.0, 6.0], [7.0, 8.0, -9.0], [-
 kept_4 = torch.tensor([[1.0, -2.0, 3.0], [7.0, 8.0, -9.0]])
 flat_4 = torch.tensor([1.0, 3.0, 5.0, 6.0, 7.0, 8.0])
 most_4, column_4 = torch.tensor([3.0, 6.0, 8.0, -1.0]), torch.tensor([2, 2, 1, 0])
-down_4 = torch.tensor([7.0, 8.0, 6.0])
+down_4 = (torch.tensor([7.0, 8.0, 6.0]), torch.tensor([2, 2, 1]))
 # Act
 rows_4 = positive_rows(table_4)
-values_4, columns_4 = row_max(table_4)
+pair_4 = row_max(table_4)
 # Assert
 check.close(
     rows_4,
@@ -885,13 +893,18 @@ check.close(
     },
     hint="Build the mask from the first column alone.",
 )
-check.close(
-    values_4,
-    most_4,
-    "the largest number of each row",
-    ideas={"the largest of each column: the dimension that you name disappears": down_4},
+check.equal(
+    pair_4,
+    (most_4, column_4),
+    "the largest number of each row, and its column",
+    ideas={
+        "these are the values alone; return (values, columns)": most_4,
+        "these are the columns alone; return (values, columns)": column_4,
+        "values first, then columns": (column_4, most_4),
+        "the largest of each column: the dimension that you name disappears": down_4,
+    },
+    hint="x.max with dim= gives both.",
 )
-check.equal(columns_4, column_4, "its column")
 
 # %% nbgrader={"grade_id": "ex-1-4-check-2", "points": 1}
 # Arrange
@@ -927,7 +940,7 @@ check.equal(
 )
 
 # %% [markdown]
-# Whole loops became one selection each. `without_negatives` has a name, by the way: it is the ReLU,
+# **What just happened.** Whole loops became one selection each. `without_negatives` has a name, by the way: it is the ReLU,
 # which sits in almost every network of this course. And a maximum with its index is how a
 # classifier gives its answer.
 
@@ -988,11 +1001,11 @@ print("gradient through the norm:       ", steps.grad)
 # ### Exercise 1.5 · Pairwise distances
 # ★★★★☆ · 15 min · problem solving · 8 points
 #
-# Write `pairwise_distances(x)` and `nearest(x)` for points `x` of shape `(N, D)`, near the origin or
+# **Goal.** Write `pairwise_distances(x)` and `nearest(x)` for points `x` of shape `(N, D)`, near the origin or
 # far from it. No loop, no `torch.cdist`: you saw both what it hides and what it can cost. The diagonal
 # is exactly 0, and a gradient stays finite (so no bare root of a 0).
 #
-# For `[[0, 0], [3, 4], [3, 5]]` the distances are `[[0, 5, 5.83], [5, 0, 1], [5.83, 1, 0]]`, the
+# **Example.** For `[[0, 0], [3, 4], [3, 5]]` the distances are `[[0, 5, 5.83], [5, 0, 1], [5.83, 1, 0]]`, the
 # nearest others `[1, 2, 1]`.
 #
 # <details><summary>Hint 1</summary>
@@ -1075,7 +1088,7 @@ check.equal(
 )
 
 # %% [markdown]
-# Three broadcast dimensions became all the distances, and you kept the gradient alive at 0. Nearest
+# **What just happened.** Three broadcast dimensions became all the distances, and you kept the gradient alive at 0. Nearest
 # neighbours run search engines and recommenders, and the trick for a safe root stands in loss
 # functions everywhere.
 
@@ -1086,9 +1099,10 @@ check.equal(
 # Tensors on different devices never meet in one operation. On a GPU that error begins "Expected all
 # tensors to be on the same device".
 #
-# `torch.accelerator` knows this machine's accelerator, whatever its make. Much older code asks
-# `torch.cuda.is_available()` and calls `.cuda()`: legacy, blind to other makes, and a crash where
-# there is none.
+# `torch.accelerator` knows the accelerator, whatever its make. `current_accelerator()` gives the
+# device that PyTorch was *built for*, or None, even where no card is plugged in. Whether one can be
+# used now, `is_available()` says; `current_accelerator(check_available=True)` asks both at once. Much
+# older code calls `.cuda()`: legacy, blind to other makes, and a crash where there is none.
 #
 # The device `"meta"` exists everywhere: it keeps shapes and no numbers. It is a good second device to
 # practise with.
@@ -1141,7 +1155,7 @@ class PretendMachine:
         self.kind, self.card = kind, card
 
     def is_available(self):
-        return self.card
+        return self.kind is not None and self.card
 
     def current_accelerator(self, check_available=False):
         missing = self.kind is None or (check_available and not self.card)
@@ -1177,10 +1191,10 @@ plots.close(fig)
 # ### Exercise 1.6 · Any device, honest time
 # ★★★☆☆ · 15 min · production · 7 points
 #
-# Write `pick_device`, `add_ramp` and `timed`. The outside world (machine, queue, clock) comes in as
+# **Goal.** Write `pick_device`, `add_ramp` and `timed`. The outside world (machine, queue, clock) comes in as
 # an argument, so that your code can be tested for a GPU that nobody here owns.
 #
-# For example, with `gpu = PretendGPU([20, 4])`,
+# **Example.** With `gpu = PretendGPU([20, 4])`,
 # `timed(gpu.launch, gpu.synchronise, gpu.clock, 1)` gives `(tensor(2), 5)`: one warm-up, then 1 for
 # handing over and 4 for the job. `add_ramp` of `[[1, 1, 1]]` is `[[1, 2, 3]]`.
 #
@@ -1242,9 +1256,9 @@ check.equal(green_6, "cuda", "the device of a machine with a CUDA card", hint="R
 
 # %% nbgrader={"grade_id": "ex-1-6-check-2", "points": 1}
 # Arrange
-ones_6 = torch.ones(2, 3)
+ones_6, bytes_6 = torch.ones(2, 3), torch.tensor([7, 7, 7], dtype=torch.uint8)
 # Act
-ramp_6 = add_ramp(ones_6)
+ramp_6, byte_ramp_6 = add_ramp(ones_6), add_ramp(bytes_6)
 # Assert
 check.close(
     ramp_6,
@@ -1256,29 +1270,40 @@ check.close(
     },
     dtype=True,
 )
+check.equal(
+    byte_ramp_6,
+    torch.tensor([7, 8, 9], dtype=torch.uint8),
+    "the ramp on uint8",
+    hint="The ramp needs the dtype of x (dtype=x.dtype), or the sum is promoted.",
+)
 
 # %% nbgrader={"grade_id": "ex-1-6-check-3", "points": 1}
 # Arrange
 # Act
 gpu_6 = PretendGPU([20, 4])
 pair_6 = timed(gpu_6.launch, gpu_6.synchronise, gpu_6.clock, 1)
-seconds_6 = pair_6[1]
 # Assert
 check.close(
-    seconds_6,
-    5,
-    "the measured seconds of one run",
+    pair_6,
+    (2, 5),
+    "the result and the measured seconds of one run",
     ideas={
-        "only the handing over was measured: wait before the clock is read the second time": 1,
-        "the warm-up is still in the queue when the clock starts: wait before the first reading": 24,
-        "the first, slow run was measured: run once before you measure": 21,
-        "warm-up and run were measured together": 26,
+        "these are the seconds alone; return (result, seconds)": 5,
+        "the two are swapped; return (result, seconds)": (5, 2),
+        "only the handing over was measured: wait before the clock is read the second time": (2, 1),
+        "the warm-up is still in the queue when the clock starts: wait before the first reading": (
+            2,
+            24,
+        ),
+        "the first, slow run was measured: run once before you measure": (1, 21),
+        "warm-up and run were measured together": (2, 26),
+        "that is the result of the warm-up; the last run's is asked for": (1, 5),
     },
     hint="Use the clock that you were given; in order: warm up, wait, read, run, wait, read.",
 )
 
 # %% [markdown]
-# You tested code for machines that you do not have, by handing it pretend ones. On a real one you
+# **What just happened.** You tested code for machines that you do not have, by handing it pretend ones. On a real one you
 # would call `timed(lambda: a @ a, lambda: gradus.synchronise(device), time.perf_counter)`. When a
 # speed-up looks too good to be true, look for a missing wait.
 
@@ -1314,7 +1339,7 @@ print("the sum of both is the product:", torch.equal(terms[0] + terms[1], left @
 
 fig, axes = plots.figure(7.5, 2.2)
 axes.remove()
-names = ("column 0 · row 0", "column 1 · row 1", "left @ right")
+names = ("outer product, k = 0", "outer product, k = 1", "their sum, left @ right")
 tables = [*terms, left @ right]
 for panel, name, term in zip(fig.subplots(1, 3), names, tables, strict=True):
     panel.imshow(term, cmap="cividis", vmin=0, vmax=16)
@@ -1335,11 +1360,12 @@ plots.close(fig)
 # ### Exercise 1.7 · The matrix product, twice
 # ★★★☆☆ · 12 min · implementation · 6 points
 #
-# Write the product of `a` `(n, k)` and `b` `(k, m)` twice: with loops, and by broadcasting. Do
+# **Goal.** Write the product of `a` `(n, k)` and `b` `(k, m)` twice: with loops, and by broadcasting. Do
 # without `@`, `mm`, `einsum` and their kin: they would do the exercise for you.
 #
-# For `[[1, 2], [3, 4]]` and `[[5, 6], [7, 8]]` both give `[[19, 22], [43, 50]]`. For shapes `(2, 1)`
-# and `(3, 2)` both raise a ValueError that names the two shapes.
+# **Example.** For `[[1, 2], [3, 4]]` and `[[5, 6], [7, 8]]` both give `[[19, 22], [43, 50]]`. For shapes
+# `(2, 1)` and `(3, 2)` both raise a ValueError whose text holds both, written like that:
+# `inner sizes differ: (2, 1) and (3, 2)`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1359,7 +1385,8 @@ plots.close(fig)
 def matmul_loops(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """(n, k), (k, m) -> (n, m), by loops; dtype (float or int64) of a and b.
 
-    Raises ValueError with both shapes in its text when the inner sizes differ.
+    Raises ValueError with both shapes in its text, as in "(2, 1) and (3, 2)", when the inner
+    sizes differ.
     """
     ### BEGIN SOLUTION
     if a.shape[1] != b.shape[0]:
@@ -1420,8 +1447,15 @@ c_7 = torch.tensor([[1.0, 2.0, 0.0], [0.0, 1.0, 3.0]])
 d_7 = torch.tensor([[1.0, 4.0], [2.0, 0.0], [1.0, 1.0]])
 product_cd_7 = torch.tensor([[5.0, 4.0], [5.0, 3.0]])
 # Act
+bcast_text_7 = observe.source(matmul_bcast)
 broadcast_7 = matmul_bcast(c_7, d_7)
+misfit_7 = observe.error(matmul_bcast, torch.ones(2, 1), torch.ones(3, 2))
 # Assert
+check.avoids(
+    bcast_text_7,
+    "the answer's text",
+    calls=("@", "mm", "matmul", "bmm", "einsum", "dot", "mv", "inner", "tensordot", "linear"),
+)
 check.close(
     broadcast_7,
     product_cd_7,
@@ -1429,9 +1463,16 @@ check.close(
     ideas={"transposed": product_cd_7.T},
     hint="All products have the shape (n, k, m); the middle dimension disappears.",
 )
+check.raised(
+    misfit_7,
+    ValueError,
+    "the product of (2, 1) and (3, 2) by broadcasting",
+    mentions=["2, 1", "3, 2"],
+    hint="Compare the inner sizes yourself (broadcasting stretches a 1), and name both shapes.",
+)
 
 # %% [markdown]
-# The loops said what is meant; broadcasting said it without Python in the way. A library's product
+# **What just happened.** The loops said what is meant; broadcasting said it without Python in the way. A library's product
 # does the same sums, ordered so that fast memory is used well. It is the operation that GPUs are
 # built for.
 
@@ -1442,7 +1483,7 @@ check.close(
 #   Copies: lists, masks, `clone`. Either: `reshape`.
 # - Reshape keeps the reading order, transpose changes it. A right shape proves nothing.
 # - The dimension that you name disappears. `keepdim=True` leaves a 1 to broadcast with.
-# - Broadcasting aligns at the right. `(5, 1)` with `(5,)` is `(5, 5)`; only `F.mse_loss` warns.
+# - Broadcasting aligns at the right. `(5, 1)` with `(5,)` is `(5, 5)`, and your own line never warns.
 # - Integers wrap. `dtype=` where it is needed, no global switch.
 # - No bare root of something that can be 0. No difference of two huge numbers.
 # - One `device`, handed through; new tensors are made on it. Before reading a clock, wait.
