@@ -183,7 +183,7 @@ def _formgrader(arguments: argparse.Namespace) -> int:
 def _write_json(path: Path | None, data: object) -> None:
     if path is not None:
         try:
-            path.write_text(json.dumps(data, indent=1, ensure_ascii=False), encoding="utf-8")
+            path.write_text(json.dumps(data, indent=1), encoding="utf-8")
         except OSError as error:
             raise CourseError(f"{path} cannot be written ({error.strerror})") from None
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,7 +87,13 @@ def _give_back(root: Path, book: Book, verdict: Verdict, notebook_name: str) -> 
     except Exception as error:
         verdict.status = NEEDS_PERSON
         verdict.cause = f"no feedback page: {type(error).__name__}: {error}"
-    book.record(verdict, notebook_name)
+    try:
+        book.record(verdict, notebook_name)
+    except Exception as error:
+        book.gradebook.db.rollback()
+        verdict.status, verdict.marks, verdict.notebook = NEEDS_PERSON, [], None
+        verdict.cause = f"it could not be recorded: {type(error).__name__}: {error}"
+        book.record(verdict, notebook_name)
 
 
 def _wanted(known: dict[str, Chapter], names: Iterable[str]) -> set[str]:
@@ -116,14 +121,30 @@ def _verdicts(course: Path, submissions: list[Submission], jobs: int) -> Iterato
             yield Verdict(submission.student, submission.chapter, FAILED, str(refused))
     if not readable:
         return
+    unfinished: list[tuple[Submission, bytes]] = []
+    for submission, data, verdict in _graded_in_pool(course, readable, jobs):
+        if verdict is None:
+            unfinished.append((submission, data))
+        else:
+            yield verdict
+    for submission, data in unfinished:  # a worker died: find out, one by one, with whom
+        ((_, _, verdict),) = _graded_in_pool(course, [(submission, data)], 1)
+        cause = "it ended the process that graded it, twice"
+        yield verdict or Verdict(submission.student, submission.chapter, NEEDS_PERSON, cause)
+
+
+def _graded_in_pool(
+    course: Path, readable: list[tuple[Submission, bytes]], jobs: int
+) -> Iterator[tuple[Submission, bytes, Verdict | None]]:
+    """Each submission with its verdict, as they are ready; None where the pool broke before."""
     with worker_pool(min(jobs, len(readable))) as pool:
-        futures: dict[Future, Submission] = {
-            pool.submit(grade_one, course, s.chapter, s.student, data): s for s, data in readable
+        futures: dict[Future, tuple[Submission, bytes]] = {
+            pool.submit(grade_one, course, s.chapter, s.student, data): (s, data)
+            for s, data in readable
         }
         for future in as_completed(futures):
-            submission = futures[future]
+            submission, data = futures[future]
             try:
-                yield future.result()
-            except BrokenProcessPool:
-                cause = "a grading process ended unexpectedly; grade this submission again"
-                yield Verdict(submission.student, submission.chapter, NEEDS_PERSON, cause)
+                yield submission, data, future.result()
+            except Exception:  # BrokenProcessPool, or a verdict that could not be sent
+                yield submission, data, None

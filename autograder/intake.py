@@ -73,14 +73,21 @@ def strangers(root: Path, notebooks: dict[str, str]) -> list[str]:
     lines = []
     for entry in sorted(base.iterdir()) if base.is_dir() else []:
         if entry.is_symlink() or not entry.is_dir():
-            lines.append(f"{entry.name}: not a student's folder, left out")
+            lines.append(f"{entry.name!r}: not a student's folder, left out")
         elif not STUDENT_NAME.fullmatch(entry.name):
             lines.append(f"{entry.name!r}: not a valid student id, left out")
         else:
-            for inner in sorted(entry.iterdir()):
-                if inner.is_symlink() or not inner.is_dir() or inner.name not in notebooks:
-                    lines.append(f"{entry.name}/{inner.name}: not a chapter's folder, left out")
+            known = {path.name for path in _folders(entry) if path.name in notebooks}
+            for name in sorted(_names(entry) - known):
+                lines.append(f"{entry.name}/{name!r}: not a chapter's folder, left out")
     return lines
+
+
+def _names(base: Path) -> set[str]:
+    try:
+        return set(os.listdir(base))
+    except OSError:
+        return set()
 
 
 def _folders(base: Path) -> list[Path]:

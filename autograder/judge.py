@@ -10,15 +10,18 @@ and dies. Where there is no fork, the process itself serves one submission and e
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import json
 import os
+import secrets
 import select
 import struct
 import subprocess
 import sys
 import traceback
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,6 +29,7 @@ from typing import Any, BinaryIO
 from autograder.boundary import split
 from autograder.chapter import Chapter, CourseError, Exercise
 from autograder.limits import LIMITS
+from autograder.pool import hide_from_neighbours, kill_after
 from autograder.run import Claim
 
 CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"
@@ -53,11 +57,9 @@ class Judge:
 
     def inputs(self, exercise: str) -> dict[str, bytes]:
         """Inputs of an exercise's tests by grade id. Raises CourseError when an Arrange fails."""
-        self._send({"inputs": exercise})
-        answer = self._receive()
-        if "fault" in answer:
-            raise CourseError(answer["fault"])
-        return {grade_id: _read_frame(self.process.stdout) for grade_id in answer["ids"]}
+        with self._exchange({"inputs": exercise}, {}) as answer:
+            stream = self.process.stdout
+            return {grade_id: _read_frame(stream) or b"" for grade_id in answer["ids"]}
 
     def judge(self, claims: dict[str, Claim], texts: dict[str, str]) -> dict[str, Outcome]:
         """Outcomes by grade id; ``texts``: the answers' text by exercise, for ``check.avoids``.
@@ -68,14 +70,9 @@ class Judge:
         if sum(len(claim.data) for claim in brought.values()) > LIMITS.claim_bytes:
             message = "the results of the whole notebook are too large"
             return {grade_id: Outcome(False, message) for grade_id in claims}
-        self._send({"judge": list(brought), "texts": texts})
-        for claim in brought.values():
-            _write_frame(self.process.stdin, claim.data)
-        self.process.stdin.flush()
-        answer = self._receive()
-        if "fault" in answer:
-            raise CourseError(answer["fault"])
-        outcomes = {grade_id: Outcome(**fields) for grade_id, fields in answer["outcomes"].items()}
+        with self._exchange({"judge": list(brought), "texts": texts}, brought) as answer:
+            fields = answer["outcomes"]
+        outcomes = {grade_id: Outcome(**outcome) for grade_id, outcome in fields.items()}
         for grade_id, claim in claims.items():
             if claim.error:
                 outcomes[grade_id] = Outcome(False, claim.error, claim.values)
@@ -89,7 +86,27 @@ class Judge:
             self.process.wait()
             self.process = None
 
-    def _send(self, request: dict[str, Any]) -> None:
+    @contextlib.contextmanager
+    def _exchange(
+        self, request: dict[str, Any], claims: dict[str, Claim]
+    ) -> Iterator[dict[str, Any]]:
+        """Ask and give the answer. Raises CourseError for a fault, silence, or a foreign answer."""
+        process, nonce = self._running(), secrets.token_hex(16)
+        with kill_after(process, LIMITS.judge_seconds + LIMITS.setup_seconds):
+            with contextlib.suppress(BrokenPipeError):
+                _write_frame(process.stdin, json.dumps(request | {"nonce": nonce}).encode())
+                for claim in claims.values():
+                    _write_frame(process.stdin, claim.data)
+                process.stdin.flush()
+            answer = json.loads(_read_frame(process.stdout) or b"{}")
+            if answer.get("nonce") != nonce:
+                self.close()
+                raise CourseError(f"{self.source.name}: the judging process ended unexpectedly")
+            if "fault" in answer:
+                raise CourseError(answer["fault"])
+            yield answer
+
+    def _running(self) -> subprocess.Popen:
         if self.process is None or self.process.poll() is not None:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "autograder.judge", str(self.source)],
@@ -97,15 +114,7 @@ class Judge:
                 stdout=subprocess.PIPE,
                 env=os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"},
             )
-        _write_frame(self.process.stdin, json.dumps(request).encode())
-        self.process.stdin.flush()
-
-    def _receive(self) -> dict[str, Any]:
-        data = _read_frame(self.process.stdout)
-        if data is None:
-            self.process.wait()
-            raise CourseError(f"{self.source.name}: the judging process ended unexpectedly")
-        return json.loads(data)
+        return self.process
 
 
 class Bench:
@@ -150,6 +159,9 @@ class Bench:
         except wire.WireError as error:
             return Outcome(False, str(error))
         claims |= {name: text for name in test.answer_texts if name in claims}
+        missing = _missing_part(test.assertion.text, claims)
+        if missing:
+            return Outcome(False, missing)
         namespace = self.arranged[grade_id] | claims
         try:
             with contextlib.redirect_stdout(io.StringIO()):
@@ -178,36 +190,49 @@ def _unpack(data: bytes, names: list[str]) -> dict[str, Any]:
     return values
 
 
+def _missing_part(text: str, claims: dict[str, Any]) -> str:
+    """What to say where Assert takes a part (``pulled["grads"]``) of a claim that has none."""
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=key)):
+                try:
+                    claims.get(name, {key: None})[key]
+                except (IndexError, KeyError, TypeError):
+                    return f"{name}: there is no {key!r} in what came back from your code"
+    return ""
+
+
 def serve(source: Path, stdin: BinaryIO, stdout: BinaryIO) -> None:
     """Answer requests until the input ends."""
     chapter = Chapter(source)
     bench: Bench | None = None
     while (frame := _read_frame(stdin)) is not None:
         request = json.loads(frame)
+        claims = {grade_id: _read_frame(stdin) or b"" for grade_id in request.get("judge", [])}
         try:
             bench = bench or Bench(chapter)
             if "inputs" in request:
-                _serve_inputs(bench, request["inputs"], stdout)
+                _serve_inputs(bench, request, stdout)
                 continue
-            claims = {grade_id: _read_frame(stdin) or b"" for grade_id in request["judge"]}
-            _write_frame(stdout, _judge_apart(bench, claims, request["texts"]))
+            answer = _judge_apart(bench, claims, request["texts"])
         except Exception:
-            fault = f"{source.name}: {traceback.format_exc(limit=-3)}"
-            _write_frame(stdout, json.dumps({"fault": fault}).encode())
+            answer = {"fault": f"{source.name}: {traceback.format_exc(limit=-3)}"}
+        _write_frame(stdout, json.dumps(answer | {"nonce": request["nonce"]}).encode())
         stdout.flush()
         if not CAN_FORK and "judge" in request:
             return
 
 
-def _serve_inputs(bench: Bench, key: str, stdout: BinaryIO) -> None:
-    inputs = bench.prepare(bench.chapter.exercises[key])
-    _write_frame(stdout, json.dumps({"ids": list(inputs)}).encode())
+def _serve_inputs(bench: Bench, request: dict[str, Any], stdout: BinaryIO) -> None:
+    inputs = bench.prepare(bench.chapter.exercises[request["inputs"]])
+    answer = {"ids": list(inputs), "nonce": request["nonce"]}
+    _write_frame(stdout, json.dumps(answer).encode())
     for data in inputs.values():
         _write_frame(stdout, data)
     stdout.flush()
 
 
-def _judge_all(bench: Bench, claims: dict[str, bytes], texts: dict[str, str]) -> bytes:
+def _judge_all(bench: Bench, claims: dict[str, bytes], texts: dict[str, str]) -> dict[str, Any]:
     outcomes = {}
     for grade_id, data in claims.items():
         exercise = "-".join(grade_id.split("-")[:3])
@@ -216,10 +241,10 @@ def _judge_all(bench: Bench, claims: dict[str, bytes], texts: dict[str, str]) ->
         except Exception:
             fault = traceback.format_exc(limit=-2)
             outcomes[grade_id] = asdict(Outcome(False, "this test could not be judged", "", fault))
-    return json.dumps({"outcomes": outcomes}).encode()
+    return {"outcomes": outcomes}
 
 
-def _judge_apart(bench: Bench, claims: dict[str, bytes], texts: dict[str, str]) -> bytes:
+def _judge_apart(bench: Bench, claims: dict[str, bytes], texts: dict[str, str]) -> dict[str, Any]:
     """Judge in a forked child that has a time limit; its answer, or a fault."""
     if not CAN_FORK:
         return _judge_all(bench, claims, texts)
@@ -231,7 +256,7 @@ def _judge_apart(bench: Bench, claims: dict[str, bytes], texts: dict[str, str]) 
             _limit_child()
             answer = _judge_all(bench, claims, texts)
             with os.fdopen(writer, "wb") as pipe:
-                pipe.write(answer)
+                pipe.write(json.dumps(answer).encode())
         os._exit(0)
     os.close(writer)
     try:
@@ -241,7 +266,7 @@ def _judge_apart(bench: Bench, claims: dict[str, bytes], texts: dict[str, str]) 
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, 9)
         os.waitpid(child, 0)
-    return answer or json.dumps({"fault": "judging ended without an answer"}).encode()
+    return json.loads(answer) if answer else {"fault": "judging ended without an answer"}
 
 
 def _limit_child() -> None:
@@ -282,6 +307,7 @@ def _read_frame(stream: BinaryIO) -> bytes | None:
 
 def main() -> None:
     """Keep the real standard output for the protocol; what the chapter prints goes nowhere."""
+    hide_from_neighbours()
     protocol = os.fdopen(os.dup(1), "wb")
     sink = os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, 1)

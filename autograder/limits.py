@@ -21,6 +21,7 @@ class Limits:
     cells: int = 1000  # the longest chapter has about 150
     claim_bytes: int = 256 * 2**20  # all claims of one submission together, in memory once
     output_characters: int = 20_000  # shown per cell in feedback; the rest is cut
+    picture_characters: int = 4 * 2**20  # base64 of one picture; a large plot has 200,000
     displays: int = 20  # pictures and other outputs shown per cell
 
 

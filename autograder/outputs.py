@@ -36,21 +36,28 @@ def _kept(output: NotebookNode, limits: Limits) -> NotebookNode | None:
         return new_output("error", **fields, traceback=_cut(text, limits).splitlines())
     data = output.get("data")
     data = data if isinstance(data, dict) else {}
-    shown = {key: data[key] for key in PICTURES if _is_base64(data.get(key))}
+    shown = {key: data[key] for key in PICTURES if _is_picture(data.get(key), limits)}
     if isinstance(data.get("text/plain"), str):
         shown["text/plain"] = _cut(data["text/plain"], limits)
     return new_output("display_data", data=shown) if shown else None
 
 
 def _cut(text: object, limits: Limits) -> str:
-    text = text if isinstance(text, str) else ""
+    text = printable(text) if isinstance(text, str) else ""
     if len(text) <= limits.output_characters:
         return text
     return text[: limits.output_characters] + "\n… (cut)\n"
 
 
-def _is_base64(data: object) -> bool:
+def printable(text: str) -> str:
+    """The text without half surrogate pairs, which no file can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _is_picture(data: object, limits: Limits) -> bool:
+    if not isinstance(data, str) or len(data) > limits.picture_characters:
+        return False
     try:
         return bool(base64.b64decode("".join(data.split()), validate=True))
-    except (AttributeError, ValueError):
+    except ValueError:
         return False

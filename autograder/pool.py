@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import multiprocessing
 import os
+import signal
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import connection
+
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4  # linux/prctl.h
 
 
 def worker_pool(jobs: int) -> ProcessPoolExecutor:
@@ -15,8 +23,33 @@ def worker_pool(jobs: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(max(1, jobs), mp_context=context, initializer=_follow_owner)
 
 
+@contextlib.contextmanager
+def kill_after(process: subprocess.Popen, seconds: float) -> Iterator[None]:
+    """End a helper process that does not answer in time, be it stopped or stuck."""
+    timer = threading.Timer(seconds, process.kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def hide_from_neighbours() -> None:
+    """Close ``/proc/<this>/fd`` and ``mem`` to other processes of the same (not the root) user."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)
+
+
+def end_with_parent() -> None:
+    """Be killed when the parent process ends (Linux; elsewhere nothing happens)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def _follow_owner() -> None:
     """A killed owner cannot tell its workers: each one watches, and leaves with it."""
+    hide_from_neighbours()
     owner = multiprocessing.parent_process()
     if owner is not None:
         threading.Thread(target=_leave_with, args=(owner.sentinel,), daemon=True).start()

@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 
 from autograder.chapter import Chapter, CourseError, grade_id_of
 from autograder.release import gradebook_source
-from autograder.verdict import FAILED, Verdict
+from autograder.verdict import Verdict
 
 
 class Book:
@@ -76,15 +76,18 @@ class Book:
     def record(self, verdict: Verdict, notebook_name: str) -> None:
         """Marks into the gradebook (one commit), the executed notebook into ``autograded/``.
 
-        A failed verdict leaves no marks behind, but a row: the student handed something in.
+        A verdict without marks makes a row all the same, which asks for a manual grade; marks of
+        an earlier run stay as they are.
         """
         notebook_id = Path(notebook_name).stem
         submitted = self._submitted_notebook(verdict, notebook_id)
         marks = {mark.grade_id: mark for mark in verdict.marks}
         for grade in submitted.grades:
             mark = marks.get(grade.cell.name)
-            grade.auto_score = mark.points if mark else 0.0
-            unsure = verdict.status == FAILED or (mark is not None and mark.message and mark.fault)
+            if mark is not None:
+                grade.auto_score = mark.points
+            # Without a mark (not a notebook, the grader failed) a person decides: never a silent 0.
+            unsure = mark.fault if mark else grade.cell.max_score > 0
             grade.needs_manual_grade = bool(unsure or grade.manual_score is not None)
         if verdict.notebook is not None:
             graded = self._graded_notebook(verdict)

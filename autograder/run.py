@@ -40,7 +40,7 @@ from autograder.rebuild import ADDED
 from autograder.warm import use_warm_kernels
 
 CLAIMS_MIME = "application/x-gradus-claims"  # gradus.crossing.MIME, not imported: torch is slow
-_FRAME = re.compile(r"In\s*\[(\d+)\], line (\d+)")
+_FRAME = re.compile(r"In\s*\[(\d{1,6})\], line (\d{1,6})")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -222,12 +222,16 @@ class _Kernel:
         cell = nbformat.v4.new_code_cell(source)
         seconds = self.limits.setup_seconds if ours else self.limits.cell_seconds
         self.client.timeout = seconds
+        self.client.nb.cells = [cell]  # where nbclient looks for displays that are updated
+        self.client._display_id_map.clear()
         try:
             self.client.execute_cell(cell, 0)
         except CellTimeoutError:
             raise _Broken(f"stopped after {seconds} s: does a loop never end?") from None
         except DeadKernelError:
             raise _Broken("your code ended the Python process (exit, or out of memory)") from None
+        except Exception as error:  # nbclient trusts a kernel's messages; we do not
+            raise _Broken(f"your code sent odd messages ({type(error).__name__})") from None
         count = cell.execution_count if isinstance(cell.execution_count, int) else None
         return count, cell.outputs
 

@@ -33,6 +33,9 @@ from typing import Any, NoReturn
 from jupyter_client import KernelManager
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
+from autograder.limits import LIMITS
+from autograder.pool import end_with_parent, kill_after
+
 CAN_FORK = hasattr(os, "pidfd_open") and sys.platform == "linux"
 PRELOADED = (
     "numpy", "torch", "torch.optim", "torch._dynamo", "matplotlib.pyplot",
@@ -126,8 +129,9 @@ class _ForkServer:
 
     def fork(self, arguments: list[str], environment: dict[str, str], folder: str) -> ForkedProcess:
         request = json.dumps([arguments, environment, folder])
-        with self.lock, contextlib.suppress(BrokenPipeError):
-            answer = ""
+        answer = ""
+        limit = kill_after(self.process, LIMITS.setup_seconds)  # it may have been stopped
+        with self.lock, limit, contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(request + "\n")
             self.process.stdin.flush()
             answer = self.process.stdout.readline()
@@ -162,6 +166,7 @@ def serve() -> None:
 def _become_kernel(arguments: list[str], environment: dict[str, str], folder: str) -> NoReturn:
     """In the child: leave the server's session, streams and random states, and run the kernel."""
     os.setsid()
+    end_with_parent()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):

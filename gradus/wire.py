@@ -324,6 +324,8 @@ class _Reader:
 
 
 def _tensor_bytes(tensor: torch.Tensor) -> bytes:
+    if not tensor.numel():
+        return b""
     dense = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous().reshape(-1)
     return dense.view(torch.uint8).numpy().tobytes()
 

@@ -192,7 +192,7 @@ check.close(share_none, 0.0, "accuracy when nothing is right")
 # %% [markdown]
 # ## Saving, checking, handing in
 #
-# Type these in a terminal, in the folder of the course:
+# In a terminal, in the folder of the course:
 #
 # | command | what it does |
 # |:---|:---|
@@ -200,9 +200,9 @@ check.close(share_none, 0.0, "accuracy when nothing is right")
 # | `make check CH=00_start` | runs the checks afresh and lists what passes |
 # | `make submit CH=00_start ME=ada` | hands in, under the name `ada` |
 #
-# Save first: the commands read the *file*. Hand in as often as you like; the last one counts. (Without `make`: see the README.)
+# Save first: the commands read the *file*. Hand in as often as you like; the last counts. (Without `make`: see the README.)
 #
-# The grader runs the imports at the top, your answer cells and cells that you added, not the demonstrations in between: an answer must not use their names. Nothing else that you edit can harm your mark. So scribble, print, add a cell with the key **B**.
+# The grader runs the imports at the top, your answer cells and cells that you added, not the demonstrations in between: an answer must not use their names. Nothing else can harm your mark. So scribble, print, add a cell with the key **B**.
 
 # %% [markdown]
 # ## Deep learning, or something simpler?
@@ -772,7 +772,8 @@ print((x.to("meta") + w).device)
 
 # %% [markdown]
 # With a GPU the message reads "Expected all tensors to be on the same device". PyTorch never moves a tensor behind your back (one with a single number and no dimension is the exception), because copying is slow and should be seen. So choose one `device` at the top, send models and data there with `.to(device)`, and write no literal `"cuda"` elsewhere. Chapter 1 shows how, and how to time a device that answers before it has finished.
-#
+
+# %% [markdown]
 # **Installing.** There is one build of PyTorch for each kind of accelerator. Choose *one*; never install two side by side. The CPU build is enough for this course.
 #
 # **Reading about it.** Much on the web is older than it looks; the references say which parts of PyTorch have ended.

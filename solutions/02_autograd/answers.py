@@ -112,6 +112,17 @@ def grads_two_passes(a, b, zero_between):
         a.grad = b.grad = None
     return first + [a.grad, b.grad]
 
+# %% 2.1 wrong "forgets to sum" expect "scalar outputs"
+def grads_two_passes(a, b, zero_between):
+    a = a.clone().requires_grad_()
+    b = b.clone().requires_grad_()
+    (a**2 + b**2).backward()
+    first = [a.grad.clone(), b.grad.clone()]
+    if zero_between:
+        a.grad = b.grad = None
+    (2 * a + 3 * b).backward()
+    return first + [a.grad, b.grad]
+
 # %% 2.1 right "autograd.grad and a sum"
 def grads_two_passes(a, b, zero_between):
     leaves = [a.clone().requires_grad_(), b.clone().requires_grad_()]
@@ -210,6 +221,24 @@ def grad_W(W, x):
 def grad_W_manual(W, x):
     return 2 * torch.outer(W @ x, x)
 
+# %% 2.2 wrong "returns the tuple of autograd.grad" expect "returns a tuple"
+def grad_W(W, x):
+    W = W.detach().requires_grad_()
+    return torch.autograd.grad(((W @ x) ** 2).sum(), W)
+
+
+def grad_W_manual(W, x):
+    return 2 * torch.outer(W @ x, x)
+
+# %% 2.2 wrong "returns what backward returns" expect "None came back"
+def grad_W(W, x):
+    W = W.detach().clone().requires_grad_()
+    return ((W @ x) ** 2).sum().backward()
+
+
+def grad_W_manual(W, x):
+    return 2 * torch.outer(W @ x, x)
+
 # %% 2.2 right "torch.func and einsum"
 def grad_W(W, x):
     return torch.func.grad(lambda V: (V @ x).square().sum())(W.detach())
@@ -261,6 +290,30 @@ def descend(f, w0, lr, steps):
             w -= lr * w.grad
         w.grad = None
         points.append(w.detach())
+    return points
+
+# %% 2.3 wrong "copies the start, then appends w itself" expect "the later entries are all one tensor"
+def descend(f, w0, lr, steps):
+    w = w0.clone().requires_grad_()
+    points = [w0.clone()]
+    for _ in range(steps):
+        f(w).backward()
+        with torch.no_grad():
+            w -= lr * w.grad
+        w.grad = None
+        points.append(w)
+    return points
+
+# %% 2.3 wrong "the working tensor as start, then copies" expect "The first entry moved with w"
+def descend(f, w0, lr, steps):
+    w = w0.clone().requires_grad_()
+    points = [w.detach()]
+    for _ in range(steps):
+        f(w).backward()
+        with torch.no_grad():
+            w -= lr * w.grad
+        w.grad = None
+        points.append(w.detach().clone())
     return points
 
 # %% 2.3 wrong "forgets the start" expect "The start is missing"
@@ -380,7 +433,7 @@ def stop_grad_loss(x):
 def snapshot(x):
     return x.detach().clone()
 
-# %% 2.4 wrong "no_grad around everything" expect "No gradient arrives at all"
+# %% 2.4 wrong "no_grad around everything" expect "No gradient reaches x"
 def which_backward_works(losses):
     return {name: loss.requires_grad for name, loss in losses.items()}
 
@@ -388,6 +441,19 @@ def which_backward_works(losses):
 def stop_grad_loss(x):
     with torch.no_grad():
         return (x * x**2).sum()
+
+
+def snapshot(x):
+    return x.detach().clone()
+
+# %% 2.4 wrong "works on a leaf of its own" expect "no new leaf"
+def which_backward_works(losses):
+    return {name: loss.requires_grad for name, loss in losses.items()}
+
+
+def stop_grad_loss(x):
+    leaf = x.detach().clone().requires_grad_()
+    return (leaf * (leaf**2).detach()).sum()
 
 
 def snapshot(x):
@@ -603,6 +669,13 @@ def nth_derivative(f, x, n):
         g = (lambda inner: torch.func.grad(lambda t: inner(t).sum()))(g)
     return g(x.detach().clone()).detach()
 
+# %% 2.5 right "vmap of nested grad, one number at a time"
+def nth_derivative(f, x, n):
+    g = f
+    for _ in range(n):
+        g = grad(g)
+    return vmap(g)(x.detach().reshape(-1)).reshape(x.shape)
+
 # %% 2.5 right "forward mode, nested"
 def nth_derivative(f, x, n):
     if n == 0:
@@ -645,6 +718,21 @@ class MySigmoid(Function):
     def backward(ctx, grad_output):
         (s,) = ctx.saved_tensors
         return grad_output * s * (1 + s)
+
+# %% 2.6 wrong "saves the input, and takes it for the output" expect "you saved the input x"
+class MySigmoid(Function):
+    @staticmethod
+    def forward(x):
+        return 1 / (1 + torch.exp(-x))
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (s,) = ctx.saved_tensors
+        return grad_output * s * (1 - s)
 
 # %% 2.6 wrong "recomputes the exponential in backward" expect "An exponential in backward gives inf/inf"
 class MySigmoid(Function):
@@ -1144,6 +1232,87 @@ def dynamic_net(x, weight, drop=0.0, generator=None):
     h, steps = x, 0
     while h.norm() > 1 and steps < 50:
         h = (h.detach() if steps else h) @ weight
+        if drop > 0:
+            h = h * (torch.rand(h.shape, generator=generator) >= drop) / (1 - drop)
+        steps += 1
+    return h
+
+
+def graph_size(y):
+    seen, waiting = set(), [y.grad_fn]
+    while waiting:
+        note = waiting.pop()
+        if note is not None and note not in seen:
+            seen.add(note)
+            waiting += [following for following, _ in note.next_functions]
+    return len(seen)
+
+# %% 2.8 wrong "starts from a detached copy" expect "start with h = x itself"
+def dynamic_net(x, weight, drop=0.0, generator=None):
+    h, steps = x.detach().clone(), 0
+    while h.norm() > 1 and steps < 50:
+        h = h @ weight
+        if drop > 0:
+            h = h * (torch.rand(h.shape, generator=generator) >= drop) / (1 - drop)
+        steps += 1
+    return h
+
+
+def graph_size(y):
+    seen, waiting = set(), [y.grad_fn]
+    while waiting:
+        note = waiting.pop()
+        if note is not None and note not in seen:
+            seen.add(note)
+            waiting += [following for following, _ in note.next_functions]
+    return len(seen)
+
+# %% 2.8 wrong "detaches before every step" expect "do not detach h between the steps"
+def dynamic_net(x, weight, drop=0.0, generator=None):
+    h, steps = x, 0
+    while h.norm() > 1 and steps < 50:
+        h = h.detach() @ weight
+        if drop > 0:
+            h = h * (torch.rand(h.shape, generator=generator) >= drop) / (1 - drop)
+        steps += 1
+    return h
+
+
+def graph_size(y):
+    seen, waiting = set(), [y.grad_fn]
+    while waiting:
+        note = waiting.pop()
+        if note is not None and note not in seen:
+            seen.add(note)
+            waiting += [following for following, _ in note.next_functions]
+    return len(seen)
+
+# %% 2.8 wrong "runs under no_grad" expect "No gradient arrives at all: let h keep"
+@torch.no_grad()
+def dynamic_net(x, weight, drop=0.0, generator=None):
+    h, steps = x, 0
+    while h.norm() > 1 and steps < 50:
+        h = h @ weight
+        if drop > 0:
+            h = h * (torch.rand(h.shape, generator=generator) >= drop) / (1 - drop)
+        steps += 1
+    return h
+
+
+def graph_size(y):
+    seen, waiting = set(), [y.grad_fn]
+    while waiting:
+        note = waiting.pop()
+        if note is not None and note not in seen:
+            seen.add(note)
+            waiting += [following for following, _ in note.next_functions]
+    return len(seen)
+
+# %% 2.8 wrong "multiplies from the other side" expect "This looks like weight @ h"
+def dynamic_net(x, weight, drop=0.0, generator=None):
+    h, steps = x, 0
+    while h.norm() > 1 and steps < 50:
+        h = weight @ h
         if drop > 0:
             h = h * (torch.rand(h.shape, generator=generator) >= drop) / (1 - drop)
         steps += 1

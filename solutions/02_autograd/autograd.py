@@ -29,6 +29,7 @@ import warnings
 import torch
 from torch.autograd import Function, gradcheck, gradgradcheck
 from torch.autograd.function import once_differentiable
+from torch.func import grad, vmap
 
 from gradus import check, observe, plots, seeded
 
@@ -64,7 +65,7 @@ print("autograd:", x.grad.item(), "  by hand, 3x² + 5:", 3 * 2.0**2 + 5)
 #
 # The notes form the *computation graph*. A tensor that came out of a recorded operation points to its note with `.grad_fn`; a tensor without a note is a **leaf**. Gradients are kept only in leaves that ask for them; for a tensor in between, call `retain_grad()` first.
 #
-# You may read that every operation builds the graph. Look for the row that disagrees ("asks" is `requires_grad`). Below the table stands the walk from `loss` back to `w`, note by note.
+# You may read that every operation builds the graph. Look for the row that disagrees ("asks" is `requires_grad`). Below the table stands the walk from `loss` back to `w`: `next_functions` of a note names the notes behind it.
 
 # %%
 w, data = torch.tensor(3.0, requires_grad=True), torch.tensor(2.0)
@@ -135,7 +136,7 @@ for _ in range(3):
 # optimiser.zero_grad()
 # ```
 #
-# What is `w.grad` now?
+# An *optimiser* changes its parameters with `step()` and clears their gradients with `zero_grad()`. What is `w.grad` now?
 #
 # - a: `tensor([0.])`, as the name says
 # - b: `None`
@@ -168,9 +169,9 @@ for to_none in (True, False):
 # %% [markdown]
 # `backward()` **adds** to `.grad`. A parameter used in two places must receive the sum of two gradients, so adding is the rule everywhere, and clearing is your job.
 #
-# The default clears by throwing the tensor away. An optimiser *skips* a parameter whose gradient is `None`; with a gradient of zero, momentum still moves it. Code that reads `.grad` must expect `None`.
+# Since PyTorch 2.0 the default clears by throwing the tensor away. An optimiser *skips* a parameter whose gradient is `None`; with a gradient of zero, momentum, a memory of earlier steps, still moves it. Code that reads `.grad` must expect `None`.
 #
-# Adding is useful too. If a batch does not fit in memory, cut it in k pieces, call `backward()` on `loss / k` for each, then step once. No `retain_graph` is needed: each piece has its own graph.
+# Adding is useful too. If a batch does not fit in memory and the loss is a mean, cut it in k *equal* pieces, call `backward()` on `loss / k` for each, then step once. Each piece has its own graph.
 
 # %%
 inputs = torch.randn(12, 3, generator=seeded(0))
@@ -201,7 +202,7 @@ print("four pieces:", w.grad)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The second pass adds into the very tensor that `.grad` named before. To remember the first result, store `a.grad.clone()`.
+# `a.detach().clone().requires_grad_()`: `clone` copies the numbers, `detach` drops any history. The second pass adds into the very tensor that `.grad` named before. To remember the first result, store `a.grad.clone()`.
 #
 # </details>
 
@@ -229,8 +230,12 @@ def grads_two_passes(a: torch.Tensor, b: torch.Tensor, zero_between: bool) -> li
 # Arrange
 three, four = torch.tensor(3.0), torch.tensor(4.0)
 cleared_pair, one_tensor = [6.0, 8.0, 2.0, 3.0], [8.0, 11.0, 8.0, 11.0]
+a_pair, b_pair = torch.tensor([1.0, -2.0]), torch.tensor([0.5, 4.0])
+a_once, b_once = torch.tensor([2.0, -4.0]), torch.tensor([1.0, 8.0])
+twos, threes = torch.tensor([2.0, 2.0]), torch.tensor([3.0, 3.0])
 # Act
 added = grads_two_passes(three, four, False)
+emptied = grads_two_passes(a_pair, b_pair, True)
 # Assert
 check.close(
     added,
@@ -242,15 +247,29 @@ check.close(
     },
     hint="Return [a, b after pass one, a, b after pass two]",
 )
+check.close(
+    emptied,
+    [a_once, b_once, twos, threes],
+    "gradients of two vectors, cleared in between",
+    ideas={
+        "zero_between is True, but the second pass still holds the first": [
+            a_once,
+            b_once,
+            a_once + twos,
+            b_once + threes,
+        ],
+    },
+    hint="Clear both gradients after the first pass and before the second",
+)
 
 # %% [markdown]
 # `.grad` is a running sum held in one tensor: the second pass wrote into the tensor that you already held. Forgetting to clear it is the most common bug in hand-written training loops.
 #
 # ## Many outputs: products with the Jacobian
 #
-# With several outputs the derivative is a matrix, the *Jacobian* J, one row per output. PyTorch does not build it unasked. Backward, you say with a vector v how much each output matters, and get the **vector-Jacobian product** vJ. Forward, you push a nudge u of the input along and get the **Jacobian-vector product** Ju, without notes.
+# With several outputs the derivative is a matrix, the *Jacobian* J, one row per output. Backward, you say with a vector v how much each output matters, and get the **vector-Jacobian product** vJ. Forward, you push a nudge u of the input along and get the **Jacobian-vector product** Ju, without notes (`torch.func.jvp`).
 #
-# One backward walk gives one row of J, one forward run one column. A loss is one output of a million inputs: go backward.
+# One walk back gives one row of J, one forward run one column; `torch.func.jacrev` builds all of J. A loss is one output of a million inputs: go backward. Below, `x.detach()` is `x` without history.
 
 
 # %%
@@ -272,13 +291,13 @@ print("jvp:", moved, "  J @ u:", J @ u)
 # ### Exercise 2.2 · The gradient of a squared length
 # ★★☆☆☆ · 10 min · implementation · 4 points
 #
-# f(W) = ‖Wx‖², with W of shape (m, n) and x of shape (n,). Give its gradient twice: `grad_W` lets autograd do it and leaves `W` and `W.grad` as they are; `grad_W_manual` is a formula. The formula must run inside `torch.no_grad()`: this is what makes it an independent witness.
+# f(W) = ‖Wx‖², with W of shape (m, n) and x of shape (n,). Give its gradient twice: `grad_W` lets autograd do it and leaves `W` and `W.grad` as they are; `grad_W_manual` is a formula. The formula uses no autograd, so each can check the other; it must run inside `torch.no_grad()`, where nothing is recorded.
 #
 # W = [[1, 2], [3, 4]], x = [1, −1]: Wx = [−1, −1], gradient [[−2, 2], [−2, 2]].
 #
 # <details><summary>Hint 1</summary>
 #
-# Write one entry: f = Σᵢ (Σⱼ Wᵢⱼ xⱼ)². What is ∂f/∂Wᵢⱼ? Autograd without a trace: `torch.autograd.grad` hands gradients back and writes nowhere.
+# Write one entry: f = Σᵢ (Σⱼ Wᵢⱼ xⱼ)². What is ∂f/∂Wᵢⱼ? Autograd without a trace: `torch.autograd.grad` hands gradients back, as a tuple, and writes nowhere. Give it a leaf that asks: `W.detach().requires_grad_()`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -318,11 +337,15 @@ mistakes = {
     "This is the gradient of the length, not of the squared length": W_true / 2 / 50**0.5,
     "Rows and columns are swapped: entry (i, j) pairs output i with input j": W_true.T,
 }
+forms = {
+    "torch.autograd.grad returns a tuple, one gradient for each input: take its first": [W_true],
+    "None came back: .backward() returns nothing, torch.autograd.grad returns the gradients": None,
+}
 # Act
 by_autograd = grad_W(W_small, x_small)
 by_formula = grad_W_manual(W_small, x_small)
 # Assert
-check.close(by_autograd, W_true, "grad_W", ideas=mistakes, hint="Square W @ x and sum")
+check.close(by_autograd, W_true, "grad_W", ideas={**forms, **mistakes}, hint="Square W @ x and sum")
 check.close(by_formula, W_true, "grad_W_manual", ideas=mistakes, hint="Entry (i, j) is 2 (Wx)ᵢ xⱼ")
 
 # %% [markdown]
@@ -330,7 +353,7 @@ check.close(by_formula, W_true, "grad_W_manual", ideas=mistakes, hint="Entry (i,
 #
 # ## Switching the recorder off
 #
-# Measuring a model needs no notes. Inside `torch.no_grad()` results have no history, which saves memory and time. `torch.inference_mode()` is stricter still: what is made inside may never enter a graph later. To freeze one tensor, call `requires_grad_(False)` on it.
+# Measuring a model needs no notes. Inside `torch.no_grad()` results have no history, which saves memory and time. `torch.inference_mode()` is stricter still: a later graph may not store what is made inside, so a sum with it works and a product, which must remember its factors, raises. To freeze one tensor, call `requires_grad_(False)` on it.
 #
 # The other place for `no_grad` is the update of a parameter. Of the three steps below, one does what you mean.
 
@@ -361,7 +384,7 @@ print("3. 2 inside no_grad  ", "leaf:", w.is_leaf, " w:", round(w.item(), 3))
 #
 # f(w) = (w − 2)², w0 = 5, lr = 0.1, two steps: 5, 4.4, 3.92.
 #
-# `f` must receive a leaf each time, or every step drags the graphs of all earlier ones along. `w0` is the caller's: leave it alone.
+# `f` must receive a leaf each time, or every step drags the graphs of all earlier ones along. One leaf, changed in place, is fine. `w0` is the caller's: leave it alone.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -398,9 +421,11 @@ def descend(f, w0: torch.Tensor, lr: float, steps: int) -> list[torch.Tensor]:
 # %% nbgrader={"grade_id": "ex-2-3-check", "points": 2}
 # Arrange
 five = torch.tensor(5.0)
+five_before = torch.tensor(5.0)
 uncleared, uphill, same = [5.0, 4.4, 3.32], [5.0, 5.6, 6.32], [3.92, 3.92, 3.92]
 # Act
 visited = descend(lambda w: (w - 2) ** 2, five, 0.1, 2)
+five_after = observe.copy(five)
 # Assert
 check.close(
     visited,
@@ -410,14 +435,25 @@ check.close(
         "The second step still holds the gradient of the first. Clear .grad after each step": uncleared,
         "You walk uphill: the step goes against the gradient": uphill,
         "All entries are one and the same tensor, seen after the last step: append a copy": same,
+        "The start is a copy, but the later entries are all one tensor: append a copy each time": [
+            5.0,
+            3.92,
+            3.92,
+        ],
+        "The first entry moved with w: store a copy of the start, not the tensor you step with": [
+            3.92,
+            4.4,
+            3.92,
+        ],
         "The start is missing: it is the first of steps + 1 points": [4.4, 3.92],
         "Only the last point came back: all points are asked for": 3.92,
     },
     hint="Return a list of steps + 1 tensors, the start first",
 )
+check.unchanged(five_after, five_before, "w0", hint="Step with a leaf of your own")
 
 
-# %% alt="Two curves of w over 60 steps. The cleared one falls smoothly from 5 and settles at 2. The uncleared one swings between 5 and minus 1 without ever settling; near step 10 it passes 2."
+# %% alt="Two curves of w over 60 steps. The cleared one falls smoothly from 5 and settles at 2. The uncleared one swings between about 5 and minus 1 without ever settling; near step 10 it passes 2."
 def path(clear, steps=60):
     w, points = torch.tensor(5.0, requires_grad=True), [5.0]
     for _ in range(steps):
@@ -551,7 +587,7 @@ check.close(
     ideas={
         "This is 3x², the whole gradient: clone keeps history, detach cuts it": whole,
         "This is 2x²: you cut the other factor": other,
-        "No gradient arrives at all: cut x² alone, not everything": None,
+        "No gradient reaches x: use x itself (no new leaf, no no_grad) and cut x² alone": None,
     },
 )
 check.close(kept, torch.tensor([1.0, 2.0, 3.0]), "the values of the snapshot")
@@ -619,7 +655,7 @@ for f, keep in ((torch.sum, False), (squares, False), (squares, True)):
 # |---|---|---|
 # | call `backward()` twice on one graph | error, if a note had saved something | compute the loss again, or `retain_graph=True` on the first call |
 # | carry a state over to the next batch | error: the new loss reaches back into the last graph | `state = state.detach()` |
-# | collect losses in a list to plot them | no error, but every graph stays in memory | append `loss.item()` |
+# | collect losses in a list to plot them | no error, but each loss keeps its graph: small notes after `backward()`, all saved tensors without it | append `loss.item()` |
 
 
 # %%
@@ -639,7 +675,7 @@ losses = carry(True)
 print("a loss in the list still holds", losses[0].grad_fn.name())
 
 # %% [markdown]
-# The second case is the everyday one with recurrent networks, the third the everyday leak.
+# The second case is the everyday one with recurrent networks, the third a leak, worst when you measure without `backward()`.
 #
 # Saved tensors explain one more error. Operations ending in an underscore, such as `add_`, write *in place*. Below, `h` is changed after it was used. You may read that this spoils the gradient, or that it always fails. Neither is true.
 
@@ -662,7 +698,7 @@ for name, f, edit in [*cases, ("h**2 ", torch.square, nudge_data)]:
     print("   x.grad:", x.grad)
 
 # %% [markdown]
-# Every tensor counts its in-place edits. A note remembers the count of what it saved, and `backward()` compares. `h * 2` saved only the number 2, so there the edit does no harm. And a leaf that asks for gradients refuses the edit itself, as you saw above. Only `.data`, a relic in old code, slips past the counter: 12 where 8 is right, and not a word.
+# Every tensor counts its in-place edits. A note remembers the count of what it saved, and `backward()` compares. `h * 2` saved only the number 2, so there the edit does no harm. And a leaf that asks for gradients refuses the edit itself, as you saw above. Two back doors slip past the counter: `.data`, a relic in old code, and writing through `h.detach().numpy()`. Then 12 stands where 8 is right, and not a word.
 #
 # ## Derivatives of derivatives
 #
@@ -678,10 +714,8 @@ for record in (False, True):
 (bend,) = torch.autograd.grad(slope, x)
 print("second derivative:", round(bend.item(), 3), "  −sin 2:", round(-x.sin().item(), 3))
 
+
 # %% alt="Three curves from x = -4 to 4. The bell is highest at 0. Its slope is positive left of 0 and negative right of it. Its curvature is negative between -1 and 1 and slightly positive outside."
-from torch.func import grad, vmap
-
-
 def bell(t):
     return torch.exp(-(t**2) / 2)
 
@@ -702,7 +736,7 @@ plots.curves(lines, x=points, title=title, xlabel="x", ylabel="value")
 # ### Exercise 2.5 · The n-th derivative
 # ★★★☆☆ · 15 min · implementation · 6 points
 #
-# `f` works entry by entry, as `torch.sin` does. Give its n-th derivative at each entry of `x`, exactly: no finite differences, whose error grows with every order.
+# `f` works entry by entry, as `torch.sin` does. Give its n-th derivative at each entry of `x`, exactly: no finite differences, whose error grows with every order. `torch.autograd.grad` and `torch.func` are both welcome.
 #
 # f(x) = x³ at [1, 2]: n = 0 → [1, 8], n = 1 → [3, 12], n = 3 → [6, 6], n = 4 → [0, 0]. `x` is left alone; the result has no history.
 #
@@ -713,7 +747,7 @@ plots.curves(lines, x=points, title=title, xlabel="x", ylabel="value")
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `torch.autograd.grad(y.sum(), x, create_graph=True)`. Once `y` no longer asks for a gradient it is constant, and all that follows is zero.
+# `torch.autograd.grad(y.sum(), x, create_graph=True)`; "does not require grad" says that a walk was not recorded. Once `y` no longer asks for a gradient it is constant, and all that follows is zero.
 #
 # </details>
 
@@ -768,7 +802,7 @@ check.close(
 
 # %%
 def bowl(t):
-    return (t[0] ** 2 * t[1] + torch.exp(t[1])).sum()
+    return t[0] ** 2 * t[1] + torch.exp(t[1])
 
 
 at, v = torch.tensor([1.0, 2.0]), torch.tensor([3.0, -1.0])
@@ -804,7 +838,7 @@ print("a transpose, nudged through flatten():", table.tolist())
 plots.curves(errors, x=steps, xlabel="k (step 10⁻ᵏ)", ylabel="error of the slope", log=True)
 
 # %% [markdown]
-# Each curve falls while the formula improves and rises once rounding wins. In float32 the popular step 10⁻⁵ gives 4.005 and 6.008 where 4 and 6 are right: a correct gradient would look wrong. Check in float64, with a step near 10⁻⁶. And nudge `x[i, j]`, not `x.flatten()[k]`: flattening a transpose makes a copy, so the nudge above was lost and every slope would come out as 0. `torch.autograd.gradcheck` knows all this.
+# Each curve falls while the formula improves and rises once rounding wins. In float32 the popular step 10⁻⁵ gives 4.005 and 6.008 where 4 and 6 are right: a correct gradient would look wrong. Check in float64, with a step of 10⁻⁵ or 10⁻⁶. And nudge `x[i, j]`, not `x.flatten()[k]`: flattening a transpose makes a copy, so the nudge above was lost and every slope would come out as 0. `torch.autograd.gradcheck` knows all this.
 #
 # ## Your own backward pass
 #
@@ -851,7 +885,12 @@ with warnings.catch_warnings(action="ignore"):
     print("Cube in float32:    ", complaint(gradcheck, Cube.apply, (single,)))
 
 # %% [markdown]
-# Two habits that you meet in older code. A `forward(ctx, x)` that saves for itself works with `backward()`, but not with `torch.func`. And a `backward` that leaves PyTorch, by `.item()` or NumPy, cannot be differentiated again. Watch x · x³ at 2: its second derivative, 12x², is 48.
+# Two habits that you meet in older code:
+#
+# - `LegacyCube` saves inside `forward(ctx, x)`. That works with `backward()`, but not with `torch.func`.
+# - `ItemCube` leaves PyTorch in its `backward`, by `.item()`. The slope is right, but no note says how it depends on x.
+#
+# `MarkedCube` is `ItemCube` with a guard: `once_differentiable` promises to raise when you differentiate again. Watch x · x³ at 2: its second derivative, 12x², is 48.
 
 
 # %%
@@ -882,7 +921,7 @@ for kind in (Cube, ItemCube, MarkedCube):
     print(f"{kind.__name__:10} {second.item()}, backward(): {complaint(slope.backward)}")
 
 # %% [markdown]
-# `ItemCube` says 24, and no error. The decorator `@once_differentiable` raises instead, at least when the slope's `backward()` runs. It is no complete guard: `torch.autograd.grad(slope, t)` walks only the paths that lead to `t`, misses the guard and says 12. So run `gradgradcheck` on every `Function` that you write.
+# `ItemCube` says 24, and no error: what went through `.item()` counts as a constant. `MarkedCube` raises when `slope.backward()` runs. But its guard is not complete: `torch.autograd.grad(slope, t)` walks only the paths that lead to `t`, misses the guard and says 12. So run `gradgradcheck` on every `Function` that you write.
 
 # %% [markdown]
 # ### Exercise 2.6 · A sigmoid of your own
@@ -934,6 +973,7 @@ weights = torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64)
 s_true = torch.tensor([0.5, 0.75, 0.25])
 g_true, g_plain = torch.tensor([0.25, 0.375, 0.75]), torch.tensor([0.25, 0.1875, 0.1875])
 g_plus, g_above = torch.tensor([0.75, 2.625, 1.25]), torch.tensor([1.0, 2.0, 4.0])
+g_input = weights * x_log * (1 - x_log)
 # Act
 pulled = observe.vjp(MySigmoid.apply, x_log, weights)
 text = observe.source(MySigmoid)
@@ -947,6 +987,7 @@ check.close(
         "backward forgets grad_output: multiply by what arrives from above": g_plain,
         "The sign is wrong: the slope is s(1 - s), not s(1 + s)": g_plus,
         "backward passes on what arrives and forgets the slope": g_above,
+        "This is x(1 - x): you saved the input x, but s is the output": g_input,
     },
     hint="Multiply grad_output by the slope s(1 - s)",
 )
@@ -965,7 +1006,7 @@ check.numeric_jacobian(measured, "backward against nudging", hint="Is the slope 
 check.close(measured["analytic"], torch.diag(grid_slopes), "the slopes at -4, -2, 0, 2, 4")
 
 # %% [markdown]
-# Saving the output costs nothing, as it lives on anyway, and spares a second exponential, the one that overflows. PyTorch's own sigmoid, tanh and softmax do the same.
+# Saving the output costs nothing, as it lives on anyway, and backward needs no exponential. At x = −100 in float32, e⁻ˣ is infinite. Forward survives, as 1/∞ = 0; the slope as e⁻ˣ / (1 + e⁻ˣ)² would be ∞/∞, not a number. PyTorch's own sigmoid, tanh and softmax do the same.
 #
 # ## A derivative you choose
 #
@@ -1191,6 +1232,8 @@ check.equal(
 x_far = torch.tensor([6.0, 8.0])
 half = 0.5 * torch.eye(2)
 one_two = torch.tensor([1.0, 2.0])
+to_x, to_weight = torch.tensor([0.0625, 0.125]), torch.tensor([[3.0, 6.0], [4.0, 8.0]])
+last_only = torch.tensor([[0.75, 1.5], [1.0, 2.0]])
 # Act
 deep = observe.vjp(dynamic_net, (x_far, half), one_two)
 # Assert
@@ -1207,8 +1250,15 @@ check.close(
 )
 check.close(
     deep["grads"],
-    [torch.tensor([0.0625, 0.125]), torch.tensor([[3.0, 6.0], [4.0, 8.0]])],
+    [to_x, to_weight],
     "the gradients of x and weight",
+    ideas={
+        "No gradient reaches x: start with h = x itself, without detach": [None, to_weight],
+        "Only the last step has a history: do not detach h between the steps": [None, last_only],
+        "No gradient arrives at all: let h keep its history, outside no_grad": [None, None],
+        "This looks like weight @ h, where h @ weight is asked": [to_x, to_weight.T],
+    },
+    hint="h must keep its history from x through all steps",
 )
 
 # %% [markdown]

@@ -47,6 +47,32 @@ def count(x): return 0
 }
 
 
+SURROGATE = """
+import json
+get_ipython().kernel.session.pack = lambda o: json.dumps(o, default=str).encode()
+print("\\ud800")
+def double(x): raise ValueError("\\ud800")
+"""
+ODD_MESSAGES = """
+session, socket = get_ipython().kernel.session, get_ipython().kernel.iopub_socket
+parent = get_ipython().kernel.get_parent()
+session.send(socket, "display_data", {"metadata": {}}, parent=parent, ident=b"x")
+def double(x): return 2 * x
+"""
+PROGRESS = """
+from IPython.display import display
+handle = display("0 %", display_id=True)
+handle.update("100 %")
+def double(x): return 2 * x
+"""
+KILLS_ITS_GRADER = """
+import os
+status = open(f"/proc/{os.getppid()}/stat").read()
+os.kill(int(status.rsplit(")", 1)[1].split()[1]), 9)
+def double(x): return 2 * x
+"""
+
+
 def tree(root):
     """Relative path → bytes of every file under a folder."""
     return {p.relative_to(root): p.read_bytes() for p in root.rglob("*") if p.is_file()}
@@ -77,6 +103,8 @@ def graded(tmp_path_factory, chapter):
     hand_in(
         root, "schema", json.dumps(solved).replace('"schema_version": 3', '"schema_version": 99')
     )
+    for name, text in (("surrogate", SURROGATE), ("odd", ODD_MESSAGES), ("progress", PROGRESS)):
+        hand_in(root, name, fill(copy.deepcopy(solved), {"ex-0-1": text}))
     hand_in(root, "garbled", b"{not json")
     (root / "submitted" / "absent" / "00_tiny").mkdir(parents=True)
     before = tree(COURSE)
@@ -99,7 +127,7 @@ def verdict(graded, student):
 
 def test_every_submission_has_a_verdict(graded):
     report = graded[1]
-    assert report.counts == {"graded": 9, "failed": 2, "needs a person": 0}
+    assert report.counts == {"graded": 12, "failed": 2, "needs a person": 0}
     assert report.exit_code == 1
     assert json.loads(json.dumps(report.summary()))["counts"] == report.counts
 
@@ -115,7 +143,12 @@ def test_no_forgery_gains_a_point(graded, student):
     assert verdict(graded, student).points == 0
 
 
-@pytest.mark.parametrize("student", ["doubled", "schema", "warned"])
+@pytest.mark.parametrize(("student", "points"), [("surrogate", 3), ("odd", 3)])
+def test_messages_that_no_notebook_can_hold_cost_their_exercise(graded, student, points):
+    assert verdict(graded, student).points == points
+
+
+@pytest.mark.parametrize("student", ["doubled", "schema", "warned", "progress"])
 def test_what_stops_or_costs_points_elsewhere_does_not_here(graded, student):
     assert verdict(graded, student).points == 6
 
@@ -197,6 +230,22 @@ def test_a_page_that_cannot_be_made_does_not_stop_the_class(tmp_path, starter, m
     monkeypatch.setattr(grading, "write_feedback", fail)
     report = grade(tmp_path, COURSE)
     assert [v.status for v in report.verdicts] == ["needs a person"] * 2
+
+
+def test_who_kills_the_grading_process_is_found_out_and_the_others_are_graded(
+    tmp_path, solved, starter
+):
+    hand_in(tmp_path, "killer", fill(copy.deepcopy(starter), {"ex-0-1": KILLS_ITS_GRADER}))
+    for student in ("ada", "zoe"):
+        hand_in(tmp_path, student, solved)
+    report = grade(tmp_path, COURSE, jobs=1)
+    assert {v.student: (v.status, v.points) for v in report.verdicts} == {
+        "ada": ("graded", 6),
+        "killer": ("needs a person", 0),
+        "zoe": ("graded", 6),
+    }
+    with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as book:
+        assert book.find_submission("00_tiny", "killer").needs_manual_grade
 
 
 def run_cli(*arguments: str, **env: str) -> subprocess.CompletedProcess:

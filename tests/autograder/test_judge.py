@@ -114,3 +114,39 @@ def test_what_a_chapter_prints_does_not_reach_the_protocol(tmp_path, chapter):
         assert judge.inputs("ex-0-2")
     finally:
         judge.close()
+
+
+def test_an_answer_that_was_not_asked_for_is_refused(judge):
+    """Whoever writes into the judge's pipe cannot shift the verdicts of those who come after."""
+    judge.inputs("ex-0-2")
+    judge.process.stdin.write(b"\x02\0\0\0\0\0\0\0{}")  # a foreign request: answered first
+    with pytest.raises(CourseError, match="ended unexpectedly"):
+        judge.judge({"ex-0-2-check": claims(counted=6)}, {})
+    assert judge.judge({"ex-0-2-check": claims(counted=6)}, {})["ex-0-2-check"].passed
+
+
+def test_a_judge_that_is_stopped_is_not_waited_for(judge, monkeypatch):
+    import os
+    import signal
+    from dataclasses import replace
+
+    from autograder import judge as module
+
+    judge.inputs("ex-0-2")
+    monkeypatch.setattr(module, "LIMITS", replace(module.LIMITS, judge_seconds=1, setup_seconds=1))
+    os.kill(judge.process.pid, signal.SIGSTOP)
+    with pytest.raises(CourseError, match="ended unexpectedly"):
+        judge.judge({"ex-0-2-check": claims(counted=6)}, {})
+
+
+def test_a_part_that_a_claim_does_not_have_fails_the_test_only(tmp_path, chapter):
+    old = 'check.equal(counted, 6, "count of a 2 x 3 tensor")'
+    changed = broken_chapter(tmp_path, chapter, old, 'check.equal(counted["n"], 6, "count")')
+    judge = Judge(changed.source)
+    try:
+        outcome = judge.judge({"ex-0-2-check": claims(counted=None)}, {})["ex-0-2-check"]
+        assert (outcome.passed, outcome.fault) == (False, "")
+        outcome = judge.judge({"ex-0-2-check": claims(counted={"n": 6})}, {})["ex-0-2-check"]
+        assert outcome.passed
+    finally:
+        judge.close()
