@@ -1135,25 +1135,26 @@ check.close(
 ### BEGIN HIDDEN TESTS
 # Arrange
 ramp = np.arange(80.0).reshape(80, 1)
-upper, lower = (ramp[:, 0] >= 40).astype(int), (ramp[:, 0] < 40).astype(int)
-places = np.array([[5.0], [20.0], [60.0], [75.0]])
+inside = ((ramp[:, 0] >= 27) & (ramp[:, 0] < 54)).astype(int)
+outside = 1 - inside
+places = np.array([[5.0], [36.0], [75.0], [45.0]])
 # Act
-stubborn = HistGradientBoostingClassifier(max_iter=5, warm_start=True)
-once = trial(stubborn, ramp, upper, places)
-twice = trial(stubborn, ramp, lower, places)
+stubborn = HistGradientBoostingClassifier(max_iter=20, warm_start=True)
+once = trial(stubborn, ramp, inside, places)
+twice = trial(stubborn, ramp, outside, places)
 # Assert
 check.close(
     once,
-    np.array([0, 0, 1, 1]),
+    np.array([0, 1, 0, 1]),
     "predictions of the first trial",
-    hint="One class for each test row: standardise, fit, predict",
+    hint="One class for each test row: standardise, fit a copy of the given model, predict",
 )
 check.close(
     twice,
-    np.array([1, 1, 0, 0]),
+    np.array([1, 0, 1, 0]),
     "predictions of a second trial",
     ideas={
-        "the model still knows the first trial; train clone(model) instead": np.array([0, 0, 1, 1])
+        "the model still knows the first trial; train clone(model) instead": np.array([0, 1, 0, 1])
     },
 )
 ### END HIDDEN TESTS

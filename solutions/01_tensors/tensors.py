@@ -1614,11 +1614,12 @@ check.differs(
 # Hidden test 1.1 · normal, also for many rows · 1 point
 ### BEGIN HIDDEN TESTS
 # Arrange
+bell_1 = torch.special.ndtri(torch.arange(1, 100, dtype=torch.float64) / 100)
 # Act
 many_1 = make_tensors(5, 20000)["normal"]
 many_shape_1 = tuple(many_1.shape)
 many_mean_1, many_std_1 = many_1.mean().item(), many_1.std().item()
-many_near_1 = (many_1.abs() < 1).float().mean().item()
+many_sorted_1 = torch.as_tensor(many_1).flatten().sort().values[600:59401:600].clone()
 # Assert
 check.equal(
     many_shape_1,
@@ -1634,7 +1635,13 @@ check.close(
     ideas={"that is the spread of uniform numbers; randn is normal, rand is not": 12**-0.5},
 )
 check.close(many_mean_1, 0.0, "the mean", atol=0.02, hint="A standard normal has mean 0.")
-check.close(many_near_1, 0.683, "the share within one deviation", atol=0.01)
+check.close(
+    many_sorted_1,
+    bell_1,
+    "the numbers below which 1, 2, … 99 per cent of all lie",
+    atol=0.08,
+    hint="Mean and spread may be right, but this is not the bell: draw with randn.",
+)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade_id": "ex-1-1-hidden-3", "points": 1}
@@ -1643,14 +1650,15 @@ check.close(many_near_1, 0.683, "the share within one deviation", atol=0.01)
 # Arrange
 undisturbed_1 = torch.rand(4, generator=seeded(3))
 used_1, reset_1 = seeded(3), seeded(4)
-torch.randn(5, 3, generator=used_1)
-torch.randn(5, 3, generator=reset_1)
+torch.randn(500, 3, generator=used_1)
+torch.randn(500, 3, generator=reset_1)
 after_use_1 = torch.rand(4, generator=used_1)
 after_reset_1 = torch.rand(4, generator=reset_1)
 # Act
 torch.manual_seed(3)
-ignored_1 = make_tensors(4, 5)
+drawn_1 = make_tensors(4, 500)["normal"]
 next_1 = torch.rand(4)
+drawn_std_1 = drawn_1.std().item()
 # Assert
 check.close(
     next_1,
@@ -1661,6 +1669,13 @@ check.close(
         "torch.manual_seed sets the dice of the whole program; use a torch.Generator": after_reset_1,
     },
     hint="Something in your function seeds or draws from the global generator.",
+)
+check.close(
+    drawn_std_1,
+    1.0,
+    "the standard deviation of the numbers that were drawn meanwhile",
+    atol=0.1,
+    ideas={"that is the spread of uniform numbers; randn is normal, rand is not": 12**-0.5},
 )
 ### END HIDDEN TESTS
 
@@ -2122,12 +2137,21 @@ check.close(
 )
 ### END HIDDEN TESTS
 
+
 # %% nbgrader={"grade_id": "ex-1-6-hidden-1", "points": 1}
 # Hidden test 1.6 · other machines · 1 point
 ### BEGIN HIDDEN TESTS
 # Arrange
 # Act
-apple_6 = pick_device(PretendMachine("mps", card=True))
+class Laptop:
+    def is_available(self):
+        return True
+
+    def current_accelerator(self, check_available=False):
+        return torch.device("mps")
+
+
+apple_6 = pick_device(Laptop())
 empty_slot_6 = pick_device(PretendMachine("cuda", card=False))
 # Assert
 check.equal(
@@ -2183,7 +2207,9 @@ check.equal(
 # Arrange
 # Act
 bumpy_6 = PretendGPU([20, 4, 6, 9])
-bumpy_pair_6 = timed(bumpy_6.launch, bumpy_6.synchronise, bumpy_6.clock, 3)
+bumpy_pair_6 = timed(
+    lambda: bumpy_6.launch(), lambda: bumpy_6.synchronise(), lambda: bumpy_6.clock(), 3
+)
 bumpy_seconds_6 = bumpy_pair_6[1]
 # Assert
 check.close(
@@ -2278,11 +2304,14 @@ check.close(wide_bcast_7, spread_7, "inner size 1, by broadcasting")
 # Hidden test 1.7 · shapes that do not fit · 1 point
 ### BEGIN HIDDEN TESTS
 # Arrange
-flat_7, thin_7, lean_7 = torch.ones(2, 3), torch.ones(2, 1), torch.ones(3, 2)
+flat_7, thin_7, lean_7 = torch.ones(2, 3), torch.tensor([[2.0], [3.0]]), torch.ones(3, 2)
+row_7 = torch.tensor([[5.0, 7.0]])
+fitting_7 = torch.tensor([[10.0, 14.0], [15.0, 21.0]])
 # Act
 refused_loops_7 = observe.error(matmul_loops, flat_7, flat_7)
 refused_bcast_7 = observe.error(matmul_bcast, thin_7, lean_7)
 longer_7 = observe.error(matmul_loops, thin_7, lean_7)
+fits_7 = [matmul_loops(thin_7, row_7), matmul_bcast(thin_7, row_7)]
 # Assert
 check.raised(
     refused_bcast_7,
@@ -2304,6 +2333,12 @@ check.raised(
     "loops over (2, 1) and (3, 2)",
     mentions=["2, 1", "3, 2"],
     hint="Compare the inner sizes yourself: a loop over the shorter one would stop early.",
+)
+check.close(
+    fits_7,
+    [fitting_7, fitting_7],
+    "the products of (2, 1) and (1, 2), which do fit",
+    hint="Raise only where a.shape[1] differs from b.shape[0].",
 )
 ### END HIDDEN TESTS
 
