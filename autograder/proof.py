@@ -50,7 +50,7 @@ def prove(
     ``folder``: read ``<folder>/<chapter>/answers.py`` instead of the course's own; starter and
     solution are then left out. Raises CourseError for an unknown name or a malformed file.
     """
-    tasks = [task for task in _tasks(course, list(wanted), folder)]
+    tasks = list(answer_tasks(course, list(wanted), folder))
     cache = _Cache(course)
     cache.save()
     results: dict[Task, Result | None] = {task: cache.get(task) for task in tasks}
@@ -75,7 +75,8 @@ class Task:
     cells: tuple[tuple[str, str], ...]
 
 
-def _tasks(course: Path, wanted: list[str], folder: Path | None) -> Iterable[Task]:
+def answer_tasks(course: Path, wanted: list[str], folder: Path | None) -> Iterable[Task]:
+    """What there is to try: starter and solution of each chapter, and its named answers."""
     known = chapters(course)
     found: set[str] = set()
     for name, chapter in known.items():

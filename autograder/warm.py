@@ -44,6 +44,7 @@ PRELOADED = (
     "gradus", "gradus.crossing", "gradus.plots",
 )  # fmt: skip
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # the debugger's remark on frozen modules
 INLINE = "module://matplotlib_inline.backend_inline"
 
 
@@ -124,7 +125,7 @@ class _ForkServer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | ONE_THREAD | {"MPLBACKEND": INLINE, "PYTHONHASHSEED": "0"},
+            env=os.environ | ONE_THREAD | QUIET | {"MPLBACKEND": INLINE, "PYTHONHASHSEED": "0"},
         )
 
     def fork(self, arguments: list[str], environment: dict[str, str], folder: str) -> ForkedProcess:
