@@ -23,6 +23,7 @@ from nbgrader.preprocessors import SaveCells
 from nbgrader.utils import compute_checksum
 from sqlalchemy.orm import Session
 
+from autograder import ledger
 from autograder.chapter import Chapter, CourseError, grade_id_of
 from autograder.release import gradebook_source
 from autograder.verdict import Verdict
@@ -36,6 +37,7 @@ class Book:
         self.db_url = db_url or f"sqlite:///{root / 'gradebook.db'}"
         self._alembic_on_path()
         self.gradebook = Gradebook(self.db_url, course_id)
+        ledger.TABLE.create(self.gradebook.engine, checkfirst=True)
         self.sources: dict[str, dict[str, NotebookNode]] = {}
 
     def __enter__(self) -> Book:
@@ -50,6 +52,10 @@ class Book:
         import sys
 
         os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+    def verdicts(self) -> list[Verdict]:
+        """Every verdict on record, by chapter and student."""
+        return ledger.verdicts(self.gradebook.db)
 
     def open_chapter(self, chapter: Chapter) -> None:
         """Make (or update) the assignment and its cells. Raises CourseError if they do not fit."""
@@ -94,6 +100,7 @@ class Book:
             self._comment(submitted, graded)
             folder = self.root / "autograded" / verdict.student / verdict.chapter
             write(folder / notebook_name, nbformat.writes(graded) + "\n")
+        ledger.enter(self.gradebook.db, verdict)
         self.gradebook.db.commit()
 
     def _submitted_notebook(self, verdict: Verdict, notebook_id: str) -> SubmittedNotebook:

@@ -30,6 +30,20 @@ class Mark:
 
 
 @dataclass
+class Answer:
+    """What is remembered of one exercise's answer between runs and students.
+
+    ``written``: a hash of the normalised text, "" for an untouched one; ``settled``: a hash of all
+    that its marks depend on; ``tries``: how many different answers were graded until it passed.
+    """
+
+    written: str = ""
+    settled: str = ""
+    length: int = 0  # characters of the normalised text
+    tries: int = 0
+
+
+@dataclass
 class Verdict:
     """What became of one submission of one student to one chapter.
 
@@ -43,9 +57,13 @@ class Verdict:
     cause: str = ""
     marks: list[Mark] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
-    seconds: float = 0.0
+    answers: dict[str, Answer] = field(default_factory=dict)  # by exercise key
+    seconds: float = 0.0  # wall clock
+    cpu_seconds: float = 0.0  # of the student's kernel
+    peak_bytes: int = 0  # memory of the student's kernel
     sandbox: str = "none"
-    version: str = ""
+    version: str = ""  # of the chapter
+    received: str = ""  # when it was handed in: ISO 8601, UTC
     notebook: dict[str, Any] | None = None  # as executed, with outputs
 
     @property
@@ -56,8 +74,18 @@ class Verdict:
     def max_points(self) -> float:
         return sum(mark.max_points for mark in self.marks)
 
+    def record(self) -> dict[str, Any]:
+        """Plain data that ``from_record`` reads again: everything but the notebook."""
+        fields = asdict(self)
+        del fields["notebook"]
+        return fields
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Verdict:
+        marks = [Mark(**mark) for mark in record["marks"]]
+        answers = {key: Answer(**answer) for key, answer in record["answers"].items()}
+        return cls(**(record | {"marks": marks, "answers": answers}))
+
     def summary(self) -> dict[str, Any]:
-        """Plain data for ``--json``: everything but the notebook."""
-        record = asdict(self)
-        del record["notebook"]
-        return record | {"points": self.points, "max_points": self.max_points}
+        """Plain data for ``--json``."""
+        return self.record() | {"points": self.points, "max_points": self.max_points}
