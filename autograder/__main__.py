@@ -12,6 +12,8 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from autograder.chapter import CourseError, chapters
+from autograder.progress import progress
+from autograder.sandbox import BUBBLEWRAP, NONE, why_not
 
 COURSE = Path(__file__).resolve().parents[1]
 
@@ -24,7 +26,8 @@ def main(argv: list[str] | None = None) -> int:
     except CourseError as error:
         print(f"autograder: {error}", file=sys.stderr)
     except KeyboardInterrupt:
-        print("autograder: stopped; what was recorded stays", file=sys.stderr)
+        print("autograder: stopped; run it again to go on", file=sys.stderr)
+        return 130
     except BrokenPipeError:
         sys.stderr.close()
     return 2
@@ -40,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--student", action="append", default=[], metavar="ID", help="repeatable")
     grade.add_argument("--root", type=Path, help="where submitted/ lies (default: the course)")
     grade.add_argument("--db", default="", metavar="URL", help="gradebook (default: in the root)")
-    grade.add_argument("--sandbox", choices=["none"], help="none: run submissions unprotected")
+    _sandbox(grade)
+    grade.add_argument("--force", action="store_true", help="grade again what is recorded")
+    grade.add_argument("--scheduler", default="", metavar="tcp://HOST:PORT", help="a Dask cluster")
     _common(grade, _grade)
 
     check = commands.add_parser("check", help="prove the tests with the named answers")
@@ -51,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="make a class of twelve, grade it, print the marks")
     demo.add_argument("chapters", nargs="*", metavar="CHAPTER")
     demo.add_argument("--root", type=Path, help="folder to fill (default: demo/ in the course)")
+    _sandbox(demo)
     _common(demo, _demo)
 
     lint = commands.add_parser("lint", help="rules of chapters and test cells, by reading only")
@@ -78,6 +84,19 @@ def _common(parser: argparse.ArgumentParser, run) -> None:
     parser.set_defaults(run=run)
 
 
+def _sandbox(parser: argparse.ArgumentParser) -> None:
+    text = "none: run submissions with your rights (default: bubblewrap)"
+    parser.add_argument("--sandbox", choices=[BUBBLEWRAP, NONE], default=BUBBLEWRAP, help=text)
+
+
+def _checked_sandbox(wanted: str) -> str:
+    """The sandbox that was asked for. Raises CourseError where this machine has none."""
+    problem = "" if wanted == NONE else why_not()
+    if problem:
+        raise CourseError(f"{problem}. If you trust the submissions' authors: --sandbox none")
+    return wanted
+
+
 def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes (1 or more)")
@@ -85,33 +104,29 @@ def _positive(text: str) -> int:
 
 
 def _grade(arguments: argparse.Namespace) -> int:
-    from autograder.grade import grade
+    from autograder.grade import Options, grade
 
-    if arguments.sandbox != "none":
-        raise CourseError(
-            "this version has no sandbox: submissions would run with your rights on this machine."
-            " If you trust their authors, say so with --sandbox none"
-        )
     root = (arguments.root or arguments.course).resolve()
     if not (root / "submitted").is_dir():
         raise CourseError(f"{root / 'submitted'} does not exist: put submissions there")
-    report = grade(
-        root, arguments.course, arguments.chapters, arguments.student, arguments.jobs,
-        db_url=arguments.db, progress=_show_progress,
-    )  # fmt: skip
-    for line in report.left_out:
-        print(f"left out: {line}", file=sys.stderr)
+    options = Options(
+        names=arguments.chapters,
+        students=arguments.student,
+        jobs=arguments.jobs,
+        db_url=arguments.db,
+        sandbox=_checked_sandbox(arguments.sandbox),
+        force=arguments.force,
+        scheduler=arguments.scheduler,
+    )
+    with progress() as show:
+        report = grade(root, arguments.course, options, show)
+    for line in [f"left out: {line}" for line in report.left_out] + report.alike:
+        print(line, file=sys.stderr)
     counts = ", ".join(f"{count} {status}" for status, count in report.counts.items())
-    print(f"{len(report.verdicts)} submissions: {counts}. Marks are in the gradebook of {root}")
+    again = f" ({report.skipped} recorded before)" if report.skipped else ""
+    print(f"{len(report.verdicts)} submissions: {counts}{again}. Marks: the gradebook of {root}")
     _write_json(arguments.json, report.summary())
     return report.exit_code
-
-
-def _show_progress(verdict, done: int, total: int) -> None:
-    cause = f" ({verdict.cause})" if verdict.cause else ""
-    points = f"{verdict.points:g}/{verdict.max_points:g}"
-    name = f"{verdict.chapter} {verdict.student}"
-    print(f"[{done}/{total}] {name}: {verdict.status}{cause} {points}", flush=True)
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -132,12 +147,15 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _demo(arguments: argparse.Namespace) -> int:
     from autograder.demo import make_class, mark_table
-    from autograder.grade import grade
+    from autograder.grade import Options, grade
 
     root = (arguments.root or arguments.course / "demo").resolve()
     names = arguments.chapters or list(chapters(arguments.course))
     make_class(arguments.course, root, names)
-    report = grade(root, arguments.course, names, jobs=arguments.jobs, progress=_show_progress)
+    sandbox = _checked_sandbox(arguments.sandbox)
+    options = Options(names, jobs=arguments.jobs, sandbox=sandbox, force=True)
+    with progress() as show:
+        report = grade(root, arguments.course, options, show)
     print(mark_table(report))
     print(f"Feedback pages: {root / 'feedback'}; gradebook: {root / 'gradebook.db'}")
     _write_json(arguments.json, report.summary())

@@ -16,6 +16,8 @@ from pathlib import Path
 import jupytext
 from nbformat import NotebookNode
 
+from autograder.limits import LIMITS, Limits
+
 CATEGORIES = ("conceptual", "implementation", "production", "problem solving")
 STUB = 'raise NotImplementedError("Your turn: replace this line with your own code.")'
 
@@ -124,6 +126,19 @@ class Chapter:
         return assemble(self.source)
 
     @cached_property
+    def limits(self) -> Limits:
+        """The grader's limits, with what the header of the source changes."""
+        try:
+            return LIMITS.changed(self.notebook.metadata.get("gradus", {}).get("limits", {}))
+        except ValueError as error:
+            raise CourseError(f"{self.source}: {error}") from None
+
+    @property
+    def files(self) -> list[str]:
+        """Names of the files that a student may hand in beside the notebook."""
+        return list(self.notebook.metadata.get("gradus", {}).get("files", []))
+
+    @cached_property
     def title(self) -> str:
         lines = self.notebook.cells[0].source.splitlines()
         return lines[0].lstrip("# ").split("·", 1)[-1].strip()
@@ -209,10 +224,13 @@ def assemble(source: Path) -> NotebookNode:
     """
     notebook = jupytext.read(source, fmt="py:percent")
     notebook.nbformat, notebook.nbformat_minor = 4, 5
+    stated = notebook.metadata.get("gradus")
     notebook.metadata = NotebookNode(
         kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
         language_info={"name": "python"},
     )
+    if stated:
+        notebook.metadata.gradus = stated
     for index, cell in enumerate(notebook.cells):
         _complete(cell, index, source)
     return notebook

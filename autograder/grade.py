@@ -1,25 +1,51 @@
 """Grade a class: find submissions, grade them in parallel processes, record what comes back.
 
 The workers never write; this process records each verdict as it arrives, so that every submission
-ends in a row of the gradebook, a feedback page and a line of the summary.
+ends in a row of the gradebook, a feedback page and a line of the summary. What an earlier run has
+recorded, and nothing has changed since, is not done again (``resume.py``).
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autograder import resume
 from autograder.chapter import Chapter, CourseError, chapters
 from autograder.feedback import write_feedback
-from autograder.grade_one import grade_one
-from autograder.intake import Refused, Submission, find_submissions, read_bytes, strangers
-from autograder.pool import worker_pool
+from autograder.grade_one import Work
+from autograder.intake import (
+    Refused,
+    Submission,
+    find_submissions,
+    read_beside,
+    read_bytes,
+    strangers,
+)
+from autograder.likeness import alike
 from autograder.record import Book
+from autograder.sandbox import NONE
+from autograder.scheduler import graded_locally
 from autograder.verdict import FAILED, GRADED, NEEDS_PERSON, Verdict
+
+Progress = Callable[[Verdict, int, int], None]
+
+
+@dataclass
+class Options:
+    """How a class is graded; see ``python -m autograder grade --help``."""
+
+    names: Iterable[str] = ()  # chapters; all when empty
+    students: Iterable[str] = ()  # all when empty
+    jobs: int = 2
+    db_url: str = ""
+    sandbox: str = NONE
+    force: bool = False  # grade again what is recorded
+    scheduler: str = ""  # address of a Dask scheduler; "": processes of this machine
 
 
 @dataclass
@@ -28,6 +54,8 @@ class Report:
 
     verdicts: list[Verdict] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    alike: list[str] = field(default_factory=list)  # answers that several students share
+    skipped: int = 0  # verdicts that an earlier run had recorded
 
     @property
     def counts(self) -> dict[str, int]:
@@ -44,6 +72,7 @@ class Report:
         return {
             "counts": self.counts,
             "left_out": self.left_out,
+            "alike": self.alike,
             "submissions": [verdict.summary() for verdict in self.verdicts],
         }
 
@@ -51,49 +80,131 @@ class Report:
 def grade(
     root: Path,
     course: Path,
-    names: Iterable[str] = (),
-    students: Iterable[str] = (),
-    jobs: int = 2,
-    db_url: str = "",
-    progress: Callable[[Verdict, int, int], None] = lambda verdict, done, total: None,
+    options: Options | None = None,
+    progress: Progress = lambda verdict, done, total: None,
 ) -> Report:
     """Grade what lies under ``root/submitted`` for the chapters of ``course``.
 
-    ``names``, ``students``: only these (all when empty). Raises CourseError for an unknown chapter
-    or student. Everything that can go wrong with one submission is in its verdict.
+    Raises CourseError for an unknown chapter or student, or a gradebook that cannot be used.
+    Everything that can go wrong with one submission is in its verdict.
     """
+    options = options or Options()
     known = chapters(course)
-    wanted = _wanted(known, names)
+    wanted = _wanted(known, options.names)
     files = {name: chapter.notebook_name for name, chapter in known.items()}
     submissions = [s for s in find_submissions(root, files) if s.chapter in wanted]
-    submissions = _of_students(submissions, set(students))
+    submissions = _of_students(submissions, set(options.students))
     report = Report(left_out=strangers(root, files))
-    with Book(root, db_url) as book:
+    with Book(root, options.db_url) as book:
         for name in sorted({s.chapter for s in submissions}):
             book.open_chapter(known[name])
-        for verdict in _verdicts(course, submissions, jobs):
-            _give_back(root, book, verdict, files[verdict.chapter])
-            verdict.notebook = None  # recorded: a class of a thousand must not stay in memory
-            report.verdicts.append(verdict)
-            progress(verdict, len(report.verdicts), len(submissions))
+        _Run(root, course, known, book, options, report, progress).grade(submissions)
+        report.alike = alike(book.verdicts())
     report.verdicts.sort(key=lambda v: (v.chapter, v.student))
     return report
 
 
-def _give_back(root: Path, book: Book, verdict: Verdict, notebook_name: str) -> None:
-    """Feedback, then the gradebook; a page that cannot be made must not stop the class."""
-    try:
-        write_feedback(root, verdict, notebook_name)
-    except Exception as error:
-        verdict.status = NEEDS_PERSON
-        verdict.cause = f"no feedback page: {type(error).__name__}: {error}"
-    try:
-        book.record(verdict, notebook_name)
-    except Exception as error:
-        book.gradebook.db.rollback()
-        verdict.status, verdict.marks, verdict.notebook = NEEDS_PERSON, [], None
-        verdict.cause = f"it could not be recorded: {type(error).__name__}: {error}"
-        book.record(verdict, notebook_name)
+class _Run:
+    """One run over a class: who is done, who is graded now, and what is written."""
+
+    def __init__(self, root, course, known, book, options, report, progress) -> None:
+        self.root: Path = root
+        self.course: Path = course
+        self.known: dict[str, Chapter] = known
+        self.book: Book = book
+        self.options: Options = options
+        self.report: Report = report
+        self.progress: Progress = progress
+        self.total = 0
+        self.previous = {(v.student, v.chapter): v for v in book.verdicts()}
+        self.notes: dict[tuple[str, str], list[str]] = {}
+        self.against = {
+            name: resume.digest(*resume.exercise_digests(chapter, options.sandbox).values())
+            for name, chapter in known.items()
+        }
+
+    def grade(self, submissions: list[Submission]) -> None:
+        self.total = len(submissions)
+        work = []
+        for submission in submissions:
+            item = self.look_at(submission)
+            if item is not None:
+                work.append(item)
+        with contextlib.closing(self.graded(work)) as verdicts:
+            for item, verdict in verdicts:
+                self.complete(item, verdict)
+                self.give_back(verdict)
+
+    def look_at(self, submission: Submission) -> Work | None:
+        """The work that a submission needs; None if there is none, or it cannot be read."""
+        key = (submission.student, submission.chapter)
+        previous = None if self.options.force else self.previous.get(key)
+        chapter = self.known[submission.chapter]
+        try:
+            data = read_bytes(submission.path)
+        except Refused as refused:
+            self.give_back(Verdict(*key, FAILED, str(refused), sandbox=self.options.sandbox))
+            return None
+        folder = submission.path.parent
+        files, notes = read_beside(folder, chapter.notebook_name, chapter.files)
+        handed_in = resume.submission_digest(data, files)
+        if resume.is_done(previous, handed_in, self.against[chapter.name]) and self.on_disk(previous):
+            self.report.skipped += 1
+            self.count(previous)
+            return None
+        self.notes[key] = notes
+        answers = previous.answers if previous and self.on_disk(previous) else {}
+        settled = {name: answer.settled for name, answer in answers.items()}
+        return Work(chapter.name, submission.student, data, files, self.options.sandbox, settled)
+
+    def graded(self, work: list[Work]) -> Iterator[tuple[Work, Verdict]]:
+        """Verdicts in the order in which they are ready."""
+        if self.options.scheduler:
+            from autograder.cluster import graded_on_cluster
+
+            return graded_on_cluster(self.options.scheduler, self.course, work)
+        return graded_locally(self.course, work, self.options.jobs)
+
+    def complete(self, item: Work, verdict: Verdict) -> None:
+        """Add what this process knows: earlier marks and tries, hashes, notes."""
+        key = (item.student, item.chapter)
+        verdict.submission = resume.submission_digest(item.data, item.files)
+        verdict.against = self.against[item.chapter]
+        verdict.flags += self.notes.get(key, [])
+        old = resume.read_graded(self.path("autograded", verdict)) if verdict.kept else None
+        resume.carry_over(verdict, self.previous.get(key), old)
+
+    def path(self, step: str, verdict: Verdict) -> Path:
+        """Where the notebook of a step lies, in nbgrader's layout."""
+        name = self.known[verdict.chapter].notebook_name
+        return self.root / step / verdict.student / verdict.chapter / name
+
+    def on_disk(self, verdict: Verdict) -> bool:
+        """Whether the pages of a recorded verdict are still there."""
+        page = self.path("feedback", verdict).with_suffix(".html")
+        graded = self.path("autograded", verdict)
+        return page.is_file() and (not verdict.marks or graded.is_file())
+
+    def give_back(self, verdict: Verdict) -> None:
+        """Feedback, then the gradebook; a page that cannot be made must not stop the class."""
+        name = self.known[verdict.chapter].notebook_name
+        try:
+            write_feedback(self.root, verdict, name)
+        except Exception as error:
+            verdict.status = NEEDS_PERSON
+            verdict.cause = f"no feedback page: {type(error).__name__}: {error}"
+        try:
+            self.book.record(verdict, name)
+        except Exception as error:
+            self.book.gradebook.db.rollback()
+            verdict.status = NEEDS_PERSON
+            verdict.cause = f"it could not be recorded: {error}; grade again"
+        self.count(verdict)
+
+    def count(self, verdict: Verdict) -> None:
+        verdict.notebook = None  # written: a class of a thousand must not stay in memory
+        self.report.verdicts.append(verdict)
+        self.progress(verdict, len(self.report.verdicts), self.total)
 
 
 def _wanted(known: dict[str, Chapter], names: Iterable[str]) -> set[str]:
@@ -109,42 +220,3 @@ def _of_students(submissions: list[Submission], students: set[str]) -> list[Subm
     if missing:
         raise CourseError(f"student {missing[0]!r} has handed in nothing to grade")
     return [s for s in submissions if not students or s.student in students]
-
-
-def _verdicts(course: Path, submissions: list[Submission], jobs: int) -> Iterator[Verdict]:
-    """Verdicts in the order in which they are ready."""
-    readable: list[tuple[Submission, bytes]] = []
-    for submission in submissions:
-        try:
-            readable.append((submission, read_bytes(submission.path)))
-        except Refused as refused:
-            yield Verdict(submission.student, submission.chapter, FAILED, str(refused))
-    if not readable:
-        return
-    unfinished: list[tuple[Submission, bytes]] = []
-    for submission, data, verdict in _graded_in_pool(course, readable, jobs):
-        if verdict is None:
-            unfinished.append((submission, data))
-        else:
-            yield verdict
-    for submission, data in unfinished:  # a worker died: find out, one by one, with whom
-        ((_, _, verdict),) = _graded_in_pool(course, [(submission, data)], 1)
-        cause = "it ended the process that graded it, twice"
-        yield verdict or Verdict(submission.student, submission.chapter, NEEDS_PERSON, cause)
-
-
-def _graded_in_pool(
-    course: Path, readable: list[tuple[Submission, bytes]], jobs: int
-) -> Iterator[tuple[Submission, bytes, Verdict | None]]:
-    """Each submission with its verdict, as they are ready; None where the pool broke before."""
-    with worker_pool(min(jobs, len(readable))) as pool:
-        futures: dict[Future, tuple[Submission, bytes]] = {
-            pool.submit(grade_one, course, s.chapter, s.student, data): (s, data)
-            for s, data in readable
-        }
-        for future in as_completed(futures):
-            submission, data = futures[future]
-            try:
-                yield submission, data, future.result()
-            except Exception:  # BrokenProcessPool, or a verdict that could not be sent
-                yield submission, data, None

@@ -8,7 +8,9 @@ it has met.
 from __future__ import annotations
 
 import atexit
+import threading
 import time
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,13 +18,17 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.boundary import split
-from autograder.chapter import Chapter, CourseError, Exercise, chapters, hidden_title
+from autograder.chapter import Chapter, CourseError, Exercise, chapters, hidden_title, tags
 from autograder.intake import Refused, parse
 from autograder.judge import Judge, Outcome
-from autograder.limits import LIMITS
-from autograder.rebuild import Rebuilt, rebuild, version_of
-from autograder.run import Probe, run
-from autograder.verdict import FAILED, NEEDS_PERSON, Mark, Verdict
+from autograder.kernel import KernelNotStarted
+from autograder.rebuild import ADDED, Rebuilt, rebuild, version_of
+from autograder.resume import digest, exercise_digests, normalised
+from autograder.run import Probe, Run, run
+from autograder.sandbox import NONE
+from autograder.verdict import FAILED, NEEDS_PERSON, Answer, Mark, Verdict
+
+_one_at_a_time = threading.Lock()  # one kernel and one judge a process, whatever threads there are
 
 
 class Desk:
@@ -32,6 +38,13 @@ class Desk:
         self.chapter, self.released = chapter, released
         self.judge = Judge(chapter.source)
         self._probes: dict[str, dict[str, Probe]] = {}
+        self._digests: dict[str, dict[str, str]] = {}
+
+    def digests(self, sandbox: str) -> dict[str, str]:
+        """Hash of what each exercise's marks depend on here, by exercise."""
+        if sandbox not in self._digests:
+            self._digests[sandbox] = exercise_digests(self.chapter, sandbox)
+        return self._digests[sandbox]
 
     def probes(self, exercise: Exercise) -> dict[str, Probe]:
         """Tests of an exercise with their inputs. Raises CourseError when an Arrange fails."""
@@ -56,28 +69,56 @@ def desk(root: Path, name: str) -> Desk:
     return opened
 
 
-def grade_one(root: Path, chapter: str, student: str, data: bytes) -> Verdict:
-    """The verdict on one submission. Raises nothing: whatever goes wrong is in the verdict."""
+@dataclass(frozen=True)
+class Work:
+    """What a worker needs for one submission; plain data, so that it can travel."""
+
+    chapter: str
+    student: str
+    data: bytes  # the notebook file
+    files: dict[str, bytes] = field(default_factory=dict)  # beside it, by name
+    sandbox: str = NONE
+    settled: dict[str, str] = field(default_factory=dict)  # of an earlier verdict, by exercise
+
+
+def grade_one(course: Path, work: Work) -> Verdict:
+    """The verdict on one submission. Raises nothing: whatever goes wrong is in the verdict.
+
+    Exercises whose hash is in ``work.settled`` are not run; their names are in ``verdict.kept``.
+    """
     started = time.monotonic()
-    verdict = Verdict(student, chapter)
-    try:
-        _grade(desk(root, chapter), data, verdict)
-    except Refused as refused:
-        verdict.status, verdict.cause = FAILED, str(refused)
-    except CourseError as error:
-        verdict.status, verdict.cause = NEEDS_PERSON, str(error)
-    except Exception as error:  # a mistake of the grader must not stop the class
-        verdict.status = NEEDS_PERSON
-        verdict.cause = f"the grader failed: {type(error).__name__}: {error}"
+    verdict = Verdict(work.student, work.chapter, sandbox=work.sandbox)
+    with _one_at_a_time:
+        try:
+            _grade(desk(course, work.chapter), work, verdict)
+        except Refused as refused:
+            verdict.status, verdict.cause = FAILED, str(refused)
+        except (CourseError, KernelNotStarted) as error:
+            verdict.status, verdict.cause = NEEDS_PERSON, str(error)
+        except Exception as error:  # a mistake of the grader must not stop the class
+            verdict.status = NEEDS_PERSON
+            verdict.cause = f"the grader failed: {type(error).__name__}: {error}"
     verdict.seconds = round(time.monotonic() - started, 3)
     return verdict
 
 
-def _grade(desk: Desk, data: bytes, verdict: Verdict) -> None:
+def _grade(desk: Desk, work: Work, verdict: Verdict) -> None:
     verdict.version = version_of(desk.released)
-    rebuilt = rebuild(desk.released, parse(data))
-    exercises = list(desk.chapter.exercises.values())
-    verdict.marks = mark_exercises(desk, rebuilt, exercises)
+    rebuilt = rebuild(desk.released, parse(work.data))
+    exercises = desk.chapter.exercises
+    verdict.answers = _answers(desk, rebuilt, work)
+    for key, answer in verdict.answers.items():
+        if work.settled.get(key) == answer.settled:
+            verdict.kept.append(key)
+    changed = [exercise for key, exercise in exercises.items() if key not in verdict.kept]
+    result = Run()
+    try:
+        if changed:
+            verdict.marks, result = mark_exercises(
+                desk, rebuilt, changed, work.sandbox != NONE, work.files
+            )
+    finally:
+        verdict.cpu_seconds, verdict.peak_bytes = round(result.cpu_seconds, 3), result.peak_bytes
     verdict.flags = rebuilt.flags
     verdict.notebook = rebuilt.notebook
     faults = [mark.title for mark in verdict.marks if mark.fault]
@@ -85,20 +126,45 @@ def _grade(desk: Desk, data: bytes, verdict: Verdict) -> None:
         verdict.status, verdict.cause = NEEDS_PERSON, f"could not be judged: {', '.join(faults)}"
 
 
-def mark_exercises(desk: Desk, rebuilt: Rebuilt, exercises: list[Exercise]) -> list[Mark]:
+def _answers(desk: Desk, rebuilt: Rebuilt, work: Work) -> dict[str, Answer]:
+    """What is remembered of each exercise's answer."""
+    digests = desk.digests(work.sandbox)
+    released = answer_texts(desk.released, list(desk.chapter.exercises.values()))
+    texts = answer_texts(rebuilt.notebook, list(desk.chapter.exercises.values()))
+    added = [c.source for c in rebuilt.notebook.cells if ADDED in tags(c)]
+    files = [part for item in sorted(work.files.items()) for part in item]
+    found = {}
+    for key, text in texts.items():
+        plain = normalised(text) if text != released[key] else ""
+        found[key] = Answer(
+            written=digest(plain) if plain else "",
+            settled=digest(digests[key], text, *added, *files),
+            length=len(plain),
+        )
+    return found
+
+
+def mark_exercises(
+    desk: Desk,
+    rebuilt: Rebuilt,
+    exercises: list[Exercise],
+    sandboxed: bool = False,
+    files: dict[str, bytes] | None = None,
+) -> tuple[list[Mark], Run]:
     """Run and judge the tests of these exercises; adds to ``rebuilt.flags``."""
     probes: dict[str, Probe] = {}
     for exercise in exercises:
         probes |= desk.probes(exercise)
-    result = run(rebuilt.notebook, probes, LIMITS)
+    result = run(rebuilt.notebook, probes, desk.chapter.limits, sandboxed, files)
     rebuilt.flags += result.flags
     outcomes = desk.judge.judge(result.claims, answer_texts(rebuilt.notebook, exercises))
     missing = Outcome(False, "not run")
-    return [
+    marks = [
         _mark(exercise, grade_id, outcomes.get(grade_id, missing))
         for exercise in exercises
         for grade_id in exercise.tests
     ]
+    return marks, result
 
 
 def answer_texts(notebook: NotebookNode, exercises: list[Exercise]) -> dict[str, str]:

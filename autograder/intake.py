@@ -17,6 +17,7 @@ from typing import Any
 
 from autograder.limits import LIMITS
 
+ORDINARY = ("timestamp.txt", ".ipynb_checkpoints", ".DS_Store")  # what tools leave there: no news
 STUDENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
@@ -96,6 +97,27 @@ def _folders(base: Path) -> list[Path]:
     except OSError:
         return []
     return [Path(e.path) for e in entries if e.is_dir(follow_symlinks=False)]
+
+
+def read_beside(folder: Path, notebook_name: str, allowed: list[str]) -> tuple[dict, list[str]]:
+    """What lies beside the notebook: (bytes by name of allowed files, notes on all others).
+
+    Only regular files directly in the folder whose names are on the chapter's list are read.
+    """
+    files: dict[str, bytes] = {}
+    notes = []
+    for name in sorted(_names(folder) - {notebook_name, *ORDINARY}):
+        if name not in allowed:
+            notes.append(f"ignored: {name[:100]!r} is not asked for")
+            continue
+        try:
+            files[name] = read_bytes(folder / name)
+        except Refused as refused:
+            notes.append(f"ignored: {refused}")
+        if sum(map(len, files.values())) > LIMITS.extra_bytes:
+            del files[name]
+            notes.append(f"ignored: {name!r}, the files are larger than allowed together")
+    return files, notes[:20]
 
 
 def read_bytes(path: Path) -> bytes:

@@ -8,7 +8,7 @@ markup of a submission reaches the pages of students or instructors.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from typing import Any
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
@@ -18,28 +18,28 @@ from autograder.limits import Limits
 PICTURES = ("image/png", "image/jpeg")
 
 
-def kept_outputs(outputs: Iterable[NotebookNode], limits: Limits) -> list[NotebookNode]:
-    """At most ``limits.displays`` outputs, each cut to ``limits.output_characters``."""
-    kept = (_kept(output, limits) for output in list(outputs)[: limits.displays])
-    return [output for output in kept if output is not None]
-
-
-def _kept(output: NotebookNode, limits: Limits) -> NotebookNode | None:
-    kind = output.get("output_type")
+def kept_output(kind: str, content: dict[str, Any], limits: Limits) -> NotebookNode | None:
+    """The output of a message of this kind, cut to ``limits``; None where nothing is kept."""
     if kind == "stream":
-        name = "stderr" if output.get("name") == "stderr" else "stdout"
-        return new_output("stream", name=name, text=_cut(output.get("text"), limits))
+        name = "stderr" if content.get("name") == "stderr" else "stdout"
+        return new_output("stream", name=name, text=_cut(content.get("text"), limits))
     if kind == "error":
-        lines = output.get("traceback")
+        lines = content.get("traceback")
         text = "\n".join(map(str, lines)) if isinstance(lines, list) else ""
-        fields = {key: _cut(output.get(key), limits) for key in ("ename", "evalue")}
+        fields = {key: _cut(content.get(key), limits) for key in ("ename", "evalue")}
         return new_output("error", **fields, traceback=_cut(text, limits).splitlines())
-    data = output.get("data")
+    data = content.get("data")
     data = data if isinstance(data, dict) else {}
     shown = {key: data[key] for key in PICTURES if _is_picture(data.get(key), limits)}
     if isinstance(data.get("text/plain"), str):
         shown["text/plain"] = _cut(data["text/plain"], limits)
     return new_output("display_data", data=shown) if shown else None
+
+
+def append_text(output: NotebookNode, text: str, limits: Limits) -> None:
+    """Let a stream go on, up to its limit."""
+    if len(output.text) <= limits.output_characters:
+        output.text = _cut(output.text + text, limits)
 
 
 def _cut(text: object, limits: Limits) -> str:

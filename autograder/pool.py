@@ -13,6 +13,9 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import connection
+from pathlib import Path
+
+from autograder.limits import LIMITS
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4  # linux/prctl.h
 
@@ -21,6 +24,17 @@ def worker_pool(jobs: int) -> ProcessPoolExecutor:
     """A pool of fresh processes (spawned: no state of this one, no threads that were forked)."""
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(max(1, jobs), mp_context=context, initializer=_follow_owner)
+
+
+def end(pool: ProcessPoolExecutor) -> None:
+    """End a pool at once, with what its workers are doing."""
+    workers = list((pool._processes or {}).values())  # there is no public way before Python 3.14
+    pool.shutdown(wait=False, cancel_futures=True)
+    for worker in workers:
+        worker.terminate()
+    for worker in workers:
+        worker.join(5)
+        worker.kill()
 
 
 @contextlib.contextmanager
@@ -50,9 +64,21 @@ def end_with_parent() -> None:
 def _follow_owner() -> None:
     """A killed owner cannot tell its workers: each one watches, and leaves with it."""
     hide_from_neighbours()
+    _limit_memory()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the owner hears it, and ends its workers
     owner = multiprocessing.parent_process()
     if owner is not None:
         threading.Thread(target=_leave_with, args=(owner.sentinel,), daemon=True).start()
+
+
+def _limit_memory() -> None:
+    """A worker that reads more than it can hold ends alone, and not the whole machine."""
+    if sys.platform == "linux":
+        import resource
+
+        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (mapped + LIMITS.worker_bytes, hard))
 
 
 def _leave_with(sentinel: int) -> None:

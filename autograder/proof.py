@@ -20,10 +20,10 @@ import gradus
 from autograder.answers import Answer, read_answers
 from autograder.chapter import Chapter, CourseError, Exercise, chapters
 from autograder.grade_one import Desk, mark_exercises
+from autograder.kernel import KernelNotStarted
 from autograder.pool import worker_pool
 from autograder.rebuild import Rebuilt
 from autograder.release import release
-from autograder.run import KernelNotStarted
 from autograder.verdict import Mark
 
 
@@ -133,7 +133,7 @@ def _try(course: Path, task: Task) -> Result:
     if task.exercise:
         exercises = [desk.chapter.exercises[task.exercise]]
     try:
-        marks = mark_exercises(desk, Rebuilt(notebook), exercises)
+        marks, _ = mark_exercises(desk, Rebuilt(notebook), exercises)
     except (CourseError, KernelNotStarted) as error:
         return _result(task, [], f"the course or the machine is at fault: {error}")
     return _result(task, marks, _problem(task, marks))

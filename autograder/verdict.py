@@ -64,6 +64,9 @@ class Verdict:
     sandbox: str = "none"
     version: str = ""  # of the chapter
     received: str = ""  # when it was handed in: ISO 8601, UTC
+    submission: str = ""  # hash of what was handed in
+    against: str = ""  # hash of what it was graded against: tests, limits, grader
+    kept: list[str] = field(default_factory=list)  # exercises whose earlier marks still hold
     notebook: dict[str, Any] | None = None  # as executed, with outputs
 
     @property

@@ -4,48 +4,44 @@ A fresh Jupyter kernel spends two to three seconds on ``import torch``; a fork t
 ``WarmProvisioner`` is Jupyter's own extension point for starting kernels, so nbclient, nbval and
 nbgrader gain without knowing: set ``JUPYTER_DEFAULT_PROVISIONER_NAME=gradus-warm``.
 
-Theory of operation. Each process that starts kernels has a fork server of its own, which it starts
-with its first kernel and which ends with it (its standard input closes). The server stays
-single-threaded, because only the forking thread survives a fork: one OpenMP thread, no ZMQ, no
-IPython instance. The child becomes a session of its own, takes over the environment and folder
-that Jupyter asks for, draws new random states and runs the ordinary ``ipykernel``. Its end is seen
-through a pidfd. Where there is no fork, no pidfd, or another kernel than ipykernel is asked for,
-the ordinary provisioner takes over.
+Each process that starts kernels has a fork server of its own (``forkserver.py``), which it starts
+with its first kernel and which ends with it. Where there is no fork, or another kernel than
+ipykernel is asked for, the ordinary provisioner takes over. The grader asks for the same kernels
+with a sandbox around the server and a jail around each kernel.
 """
 
 from __future__ import annotations
 
-import contextlib
-import gc
+import asyncio
+import atexit
 import json
 import os
-import random
 import select
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
+from dataclasses import asdict
 from functools import lru_cache
-from importlib import import_module
 from importlib.metadata import EntryPoint
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Any
 
 from jupyter_client import KernelManager
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
+from autograder import sandbox
+from autograder.jail import Jail
 from autograder.limits import LIMITS
-from autograder.pool import end_with_parent, kill_after
 
 CAN_FORK = hasattr(os, "pidfd_open") and sys.platform == "linux"
-PRELOADED = (
-    "numpy", "torch", "torch.optim", "torch._dynamo", "matplotlib.pyplot",
-    "matplotlib.backends.backend_agg", "ipykernel.kernelapp", "ipykernel.ipkernel",
-    "ipykernel.debugger", "sklearn.ensemble", "sklearn.datasets", "sklearn.model_selection",
-    "gradus", "gradus.crossing", "gradus.plots",
-)  # fmt: skip
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # the debugger's remark on frozen modules
 INLINE = "module://matplotlib_inline.backend_inline"
+KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "GRADUS_DATA")
+SERVE = str(Path(__file__).with_name("forkserver.py"))
 
 
 def use_warm_kernels(manager: KernelManager) -> None:
@@ -61,52 +57,105 @@ class WarmProvisioner(LocalProvisioner):
     """Starts ipykernels by forking; everything else is inherited."""
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
-        """Called by jupyter_client with the kernel's command; returns its connection."""
+        """Called by jupyter_client with the kernel's command; returns its connection.
+
+        ``jail`` (a keyword of ``start_kernel``): the walls of the kernel, for a sandboxed one.
+        """
+        jail: Jail | None = kwargs.pop("jail", None)
         if not CAN_FORK or "ipykernel_launcher" not in cmd:
+            if jail:
+                raise RuntimeError("a kernel in a sandbox can only be forked")
             return await super().launch_kernel(cmd, **kwargs)
-        arguments = cmd[cmd.index("ipykernel_launcher") + 1 :]
         environment = dict(kwargs.get("env") or os.environ)
         environment.setdefault("MPLBACKEND", INLINE)
-        folder = str(kwargs.get("cwd") or os.getcwd())
-        self.process = _server().fork(arguments, environment, folder)
-        self.pid = self.pgid = self.process.pid
-        self.cwd = folder
+        request = {
+            "arguments": cmd[cmd.index("ipykernel_launcher") + 1 :],
+            "environment": environment,
+            "folder": str(kwargs.get("cwd") or os.getcwd()),
+            "jail": asdict(jail) if jail else None,
+        }
+        if jail and jail.uid >= 0:  # the kernel, another user, must read its connection file
+            os.chown(self.parent.connection_file, jail.uid, jail.uid)
+        self.process = fork_server(jail is not None).fork(request)
+        self.pid = self.process.pid
+        self.cwd = request["folder"]
         return self.connection_info
 
 
+    async def wait(self) -> int | None:
+        """Inherited, but it looks more often: a killed process is gone in a millisecond."""
+        while self.process is not None and self.process.poll() is None:
+            await asyncio.sleep(0.005)
+        return await super().wait()
+
+
 class ForkedProcess:
-    """What LocalProvisioner uses of ``subprocess.Popen``, for a process forked elsewhere."""
+    """What LocalProvisioner uses of ``subprocess.Popen``, for a process that a warden guards.
+
+    ``ended``: the warden's last words (see ``forkserver.py``); None while it runs, and also when
+    warden and kernel were lost together with their server.
+    """
 
     stdin = stdout = stderr = None
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
+    def __init__(self, line: socket.socket) -> None:
+        self.line = line
+        self.ended: dict[str, Any] | None = None
         self.returncode: int | None = None
-        try:
-            self._pidfd = os.pidfd_open(pid)
-        except ProcessLookupError:  # already gone
-            self._pidfd, self.returncode = -1, 1
+        self.pid = 0
+        self.failed = ""
+
+    def wait_until_started(self, seconds: float) -> None:
+        """Raises RuntimeError if the kernel is not there in time."""
+        deadline = time.monotonic() + seconds
+        while not self.pid:
+            if self.failed or self.returncode is not None or time.monotonic() > deadline:
+                raise RuntimeError(self.failed or f"the kernel did not start ({self.returncode})")
+            self._listen(max(0.0, deadline - time.monotonic()))
+
+    def fileno(self) -> int:
+        """The line to the warden: readable when there is news."""
+        return self.line.fileno()
 
     def poll(self) -> int | None:
-        """None while it runs. The real exit status is known to the fork server only."""
-        if self.returncode is None and select.select([self._pidfd], [], [], 0)[0]:
-            self._ended()
+        """The exit status, None while it runs."""
+        if self.returncode is None:
+            self._listen(0)
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        if self.returncode is None:
-            if not select.select([self._pidfd], [], [], timeout)[0]:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while self.returncode is None:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left < 0:
                 raise subprocess.TimeoutExpired("kernel", timeout)
-            self._ended()
+            self._listen(left)
         return self.returncode
 
-    def _ended(self) -> None:
-        os.close(self._pidfd)
-        self.returncode = 1
+    def _listen(self, seconds: float | None) -> None:
+        """Wait for a message of the warden, at most so long."""
+        if not select.select([self.line], [], [], seconds)[0]:
+            return
+        try:
+            data = self.line.recv(4096)
+        except OSError:
+            data = b""
+        message = json.loads(data) if data else {}
+        self.pid = message.get("started", self.pid)
+        self.failed = message.get("failed", self.failed)
+        if "started" in message or "failed" in message:
+            return
+        self.ended = message or None
+        self.returncode = os.waitstatus_to_exitcode(message["ended"]) if message else -signal.SIGHUP
+        self.line.close()
+
+    def begin_cell(self) -> None:
+        """From now on CPU time counts for a new cell."""
+        self._tell(cell=1)
 
     def send_signal(self, signum: int) -> None:
         if self.poll() is None:
-            signal.pidfd_send_signal(self._pidfd, signum)
+            self._tell(signal=int(signum))
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
@@ -114,83 +163,91 @@ class ForkedProcess:
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
 
+    def _tell(self, **order: int) -> None:
+        try:
+            self.line.send(json.dumps(order).encode())
+        except OSError:
+            self._listen(0)
 
-class _ForkServer:
-    """Client of the fork server of this process."""
 
-    def __init__(self) -> None:
+class ForkServer:
+    """Client of a fork server of this process; ``sandboxed``: the server lives in bubblewrap."""
+
+    def __init__(self, sandboxed: bool) -> None:
         self.lock = threading.Lock()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", "from autograder.warm import serve; serve()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | ONE_THREAD | QUIET | {"MPLBACKEND": INLINE, "PYTHONHASHSEED": "0"},
-        )
+        self.folder = sandbox.run_folder() if sandboxed else None
+        self.kernels = 0
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        inside = sandbox.command(self.folder) if sandboxed else []
+        with theirs:
+            self.process = subprocess.Popen(
+                [*inside, sys.executable, "-P", SERVE, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=_environment(sandboxed),
+            )
+        self.control.settimeout(LIMITS.setup_seconds)  # it may have been stopped
+        self.greeting = b""
+        atexit.register(self.close)
 
-    def fork(self, arguments: list[str], environment: dict[str, str], folder: str) -> ForkedProcess:
-        request = json.dumps([arguments, environment, folder])
-        answer = ""
-        limit = kill_after(self.process, LIMITS.setup_seconds)  # it may have been stopped
-        with self.lock, limit, contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(request + "\n")
-            self.process.stdin.flush()
-            answer = self.process.stdout.readline()
-        if not answer:
-            _server.cache_clear()  # the next kernel starts a new server
-            raise RuntimeError("the fork server has ended")
-        return ForkedProcess(int(answer))
+    def fork(self, request: dict[str, Any]) -> ForkedProcess:
+        """A new kernel. Raises RuntimeError when the server has ended or does not answer."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with self.lock, theirs:
+            try:
+                self.greeting = self.greeting or self.control.recv(64)
+                socket.send_fds(self.control, [json.dumps(request).encode()], [theirs.fileno()])
+            except OSError:
+                self.greeting = b""
+            if not self.greeting:
+                self.close()
+                raise RuntimeError("the fork server has ended")
+        if request["jail"] and self.greeting != b"ready":
+            self.close()
+            raise RuntimeError("the sandbox cannot filter system calls")
+        process = ForkedProcess(ours)
+        process.wait_until_started(LIMITS.setup_seconds)
+        return process
 
+    def kernel_folder(self) -> Path:
+        """A new folder for one kernel's sockets, with a short path (they have 107 bytes)."""
+        self.kernels += 1
+        folder = self.folder / str(self.kernels)
+        folder.mkdir(mode=0o700)
+        return folder
 
-@lru_cache(maxsize=1)
-def _server() -> _ForkServer:
-    return _ForkServer()
-
-
-def serve() -> None:
-    """The fork server: a line of JSON a request on standard input, the new pid as the answer."""
-    sys.path[:] = [entry for entry in sys.path if entry]  # never the folder it was started in
-    for name in PRELOADED:
-        import_module(name)
-    assert "matplotlib_inline" not in sys.modules, "it would not show figures after a fork"
-    assert len(os.listdir("/proc/self/task")) == 1, "a fork would lose the other threads"
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are not waited for
-    gc.collect()
-    gc.freeze()
-    for line in sys.stdin:
-        pid = os.fork()
-        if pid == 0:
-            _become_kernel(*json.loads(line))
-        print(pid, flush=True)
-
-
-def _become_kernel(arguments: list[str], environment: dict[str, str], folder: str) -> NoReturn:
-    """In the child: leave the server's session, streams and random states, and run the kernel."""
-    os.setsid()
-    end_with_parent()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(null, descriptor)
-    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(os.dup(null), mode) for mode in "rww")
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(folder)
-    _draw_anew()
-    from ipykernel.kernelapp import IPKernelApp
-
-    sys.argv = ["ipykernel_launcher", *arguments]
-    app = IPKernelApp.instance()
-    app.initialize(arguments)
-    app.start()
-    os._exit(0)
+    def close(self) -> None:
+        """End the server and its kernels; the next kernel starts a new one."""
+        atexit.unregister(self.close)
+        fork_server.cache_clear()
+        self.control.close()
+        self.process.kill()
+        self.process.wait()
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _draw_anew() -> None:
-    """Children of one server would otherwise all draw the same unseeded numbers."""
-    import numpy as np
-    import torch
+@lru_cache(maxsize=2)
+def fork_server(sandboxed: bool, /) -> ForkServer:
+    """This process's fork server, started when it is first asked for."""
+    return ForkServer(sandboxed)
 
-    random.seed()
-    np.random.seed()
-    torch.manual_seed(int.from_bytes(os.urandom(7), "little"))
+
+def _environment(sandboxed: bool) -> dict[str, str]:
+    """The server's; a sandboxed one gets nothing of ours but what a kernel needs."""
+    kept = os.environ
+    if sandboxed:
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+        kept |= {"HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"}
+    packages = str(Path(__file__).resolve().parents[1])
+    if "PYTHONPATH" in kept:
+        packages += os.pathsep + kept["PYTHONPATH"]
+    return kept | QUIET | {
+        "MPLBACKEND": INLINE,
+        "PYTHONHASHSEED": "0",
+        "PYTHONPATH": packages,
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder import grade as grading
-from autograder.grade import grade
+from autograder.grade import Options, grade
 from tests.autograder.conftest import COURSE, fill, hand_in
 
 STUB_FORGERIES = {
@@ -108,7 +108,7 @@ def graded(tmp_path_factory, chapter):
     hand_in(root, "garbled", b"{not json")
     (root / "submitted" / "absent" / "00_tiny").mkdir(parents=True)
     before = tree(COURSE)
-    report = grade(root, COURSE, jobs=2)
+    report = grade(root, COURSE, Options(jobs=2))
     assert tree(COURSE) == before
     return root, report
 
@@ -210,7 +210,7 @@ def test_a_persons_marks_survive_a_second_run(graded):
         note = book.find_comment("ex-0-1", "tiny", "00_tiny", "lise")
         note.manual_comment = "Come and see me."
         book.db.commit()
-    report = grade(root, COURSE, students=["lise"])
+    report = grade(root, COURSE, Options(students=["lise"], force=True))
     assert [v.student for v in report.verdicts] == ["lise"]
     with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as book:
         mark = book.find_grade("ex-0-1-hidden-1", "tiny", "00_tiny", "lise")
@@ -238,7 +238,7 @@ def test_who_kills_the_grading_process_is_found_out_and_the_others_are_graded(
     hand_in(tmp_path, "killer", fill(copy.deepcopy(starter), {"ex-0-1": KILLS_ITS_GRADER}))
     for student in ("ada", "zoe"):
         hand_in(tmp_path, student, solved)
-    report = grade(tmp_path, COURSE, jobs=1)
+    report = grade(tmp_path, COURSE, Options(jobs=1))
     assert {v.student: (v.status, v.points) for v in report.verdicts} == {
         "ada": ("graded", 6),
         "killer": ("needs a person", 0),

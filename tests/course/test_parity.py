@@ -16,7 +16,7 @@ from nbgrader.api import Gradebook
 
 from autograder.chapter import chapters
 from autograder.demo import STUDENTS, make_class
-from autograder.grade import grade
+from autograder.grade import Options, grade
 
 ROOT = Path(__file__).parents[2]
 NAMES = list(chapters(ROOT))
@@ -63,7 +63,7 @@ def test_marks_equal_plain_nbgrader(tmp_path, name):
     notebook = chapters(ROOT)[name].notebook_name
     shutil.copy(ROOT / "solutions" / name / notebook, plain / "solutions" / name)
 
-    report = grade(ours, ROOT, [name], jobs=os.cpu_count() or 1)
+    report = grade(ours, ROOT, Options(names=[name], jobs=os.cpu_count() or 1))
     nbgrader(plain, "generate_assignment", name, "--force")
     nbgrader(plain, "autograde", name)
 

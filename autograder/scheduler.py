@@ -1,0 +1,63 @@
+"""Who does the work: processes of this machine (``cluster.py``: a Dask cluster)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
+
+from autograder.grade_one import Work, grade_one
+from autograder.pool import end, worker_pool
+from autograder.sandbox import remove_leftovers
+from autograder.verdict import NEEDS_PERSON, Verdict
+
+AHEAD = 3  # submissions a worker that are on their way: their bytes wait in memory
+
+
+def graded_locally(course: Path, work: list[Work], jobs: int) -> Iterator[tuple[Work, Verdict]]:
+    """Verdicts as they are ready. A worker that dies costs a second try, one by one."""
+    unfinished = []
+    for item, verdict in _graded_in_pool(course, work, jobs):
+        if verdict is None:
+            unfinished.append(item)
+        else:
+            yield item, verdict
+    for item in unfinished:  # find out with whom it died
+        ((_, verdict),) = _graded_in_pool(course, [item], 1)
+        cause = "it ended the process that graded it, twice"
+        failed = Verdict(item.student, item.chapter, NEEDS_PERSON, cause, sandbox=item.sandbox)
+        yield item, verdict or failed
+
+
+def _graded_in_pool(
+    course: Path, work: list[Work], jobs: int
+) -> Iterator[tuple[Work, Verdict | None]]:
+    """Each submission with its verdict, as they are ready; None where the pool broke before."""
+    if not work:
+        return
+    jobs = min(jobs, len(work))
+    pool = worker_pool(jobs)
+    waiting = iter(work)
+    running: dict[Future, Work] = {}
+    try:
+        while True:
+            while len(running) < AHEAD * jobs and (item := next(waiting, None)) is not None:
+                try:
+                    running[pool.submit(grade_one, course, item)] = item
+                except RuntimeError:  # broken: no more work is taken
+                    yield item, None
+            if not running:
+                pool.shutdown()
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                item = running.pop(future)
+                try:
+                    verdict = future.result()
+                except Exception:  # BrokenProcessPool, or a verdict that could not be sent
+                    verdict = None
+                yield item, verdict
+    except BaseException:  # stopped: nobody waits for what is under way
+        end(pool)
+        raise
+    finally:
+        remove_leftovers()
