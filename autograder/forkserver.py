@@ -7,7 +7,8 @@ anything else, has one thread (only the forking thread survives a fork), and tou
 
 The warden holds the line. It puts up the walls (``jail.py``) when the request asks for them,
 watches what the kernel's processes use, passes signals on, kills everything when the line closes,
-and says at the end how the kernel ended: ``{"ended": status, "why": limit, "cpu": s, "peak": bytes}``.
+and says at the end how the kernel ended (``{"ended": status, "why": limit, "cpu": seconds, "peak":
+bytes}``).
 
 This file and ``jail.py`` are all of the grader that a sandbox holds.
 """

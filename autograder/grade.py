@@ -148,7 +148,9 @@ class _Run:
         folder = submission.path.parent
         files, notes = read_beside(folder, chapter.notebook_name, chapter.files)
         handed_in = resume.submission_digest(data, files)
-        if resume.is_done(previous, handed_in, self.against[chapter.name]) and self.on_disk(previous):
+        if resume.is_done(previous, handed_in, self.against[chapter.name]) and self.on_disk(
+            previous
+        ):
             self.report.skipped += 1
             self.count(previous)
             return None

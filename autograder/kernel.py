@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import zmq
 from jupyter_client import BlockingKernelClient, KernelManager
 from nbformat import NotebookNode

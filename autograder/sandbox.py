@@ -140,9 +140,15 @@ def _readable() -> list[Path]:
     """What of this machine a submission may read, apart from the system."""
     helper = Path(gradus.__file__).resolve().parent
     paths = [Path(sys.prefix), Path(sys.base_prefix), helper, helper.parent / "data"]
-    paths += [PACKAGE / name for name in OURS]
+    paths += [PACKAGE / name for name in OURS] + libraries()
     paths += map(Path, filter(None, os.environ.get("GRADUS_DATA", "").split(os.pathsep)))
     return [path for path in dict.fromkeys(paths) if path.is_absolute() and path.exists()]
+
+
+def libraries() -> list[Path]:
+    """The folders of installed packages, wherever they are (a user's own among them)."""
+    places = [Path(entry) for entry in sys.path]
+    return [p for p in places if p.name in ("site-packages", "dist-packages") and p.is_dir()]
 
 
 @lru_cache(maxsize=1)

@@ -81,7 +81,6 @@ class WarmProvisioner(LocalProvisioner):
         self.cwd = request["folder"]
         return self.connection_info
 
-
     async def wait(self) -> int | None:
         """Inherited, but it looks more often: a killed process is gone in a millisecond."""
         while self.process is not None and self.process.poll() is None:
@@ -134,7 +133,9 @@ class ForkedProcess:
 
     def _listen(self, seconds: float | None) -> None:
         """Wait for a message of the warden, at most so long."""
-        if not select.select([self.line], [], [], seconds)[0]:
+        poll = select.poll()  # unlike select, for any number of open files
+        poll.register(self.line, select.POLLIN)
+        if not poll.poll(None if seconds is None else seconds * 1000):
             return
         try:
             data = self.line.recv(4096)
@@ -240,7 +241,7 @@ def _environment(sandboxed: bool) -> dict[str, str]:
     if sandboxed:
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         kept |= {"HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"}
-    packages = str(Path(__file__).resolve().parents[1])
+    packages = os.pathsep.join(map(str, [Path(SERVE).parents[1], *sandbox.libraries()]))
     if "PYTHONPATH" in kept:
         packages += os.pathsep + kept["PYTHONPATH"]
     return kept | QUIET | {

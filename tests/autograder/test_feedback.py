@@ -4,10 +4,16 @@ import nbformat
 
 from autograder.feedback import page
 from autograder.limits import LIMITS
-from autograder.outputs import kept_outputs
+from autograder.outputs import kept_output
 from autograder.verdict import FAILED, Mark, Verdict
 
 EVIL = "<script>alert('canary-script')</script><img src=x onerror=alert(1)>"
+
+
+def kept(outputs) -> list:
+    """What the grader keeps of a kernel's messages."""
+    found = [kept_output(output.get("output_type"), output, LIMITS) for output in outputs]
+    return [output for output in found if output is not None]
 
 
 def verdict(**fields) -> Verdict:
@@ -21,7 +27,7 @@ def verdict(**fields) -> Verdict:
         nbformat.v4.new_output("stream", name=f'">{EVIL}', text="x"),
         nbformat.v4.new_output("error", ename=EVIL, evalue=EVIL, traceback=[EVIL]),
     ]
-    code.outputs = kept_outputs(code.outputs, LIMITS)
+    code.outputs = kept(code.outputs)
     test = nbformat.v4.new_code_cell("# Hidden test", id="ex-0-1-hidden-1")
     test.metadata.nbgrader = {"grade_id": "ex-0-1-hidden-1"}
     test.outputs = [nbformat.v4.new_output("stream", name="stdout", text="canary-hidden-print")]
@@ -66,8 +72,7 @@ def test_outputs_of_any_shape_are_survived():
         {"output_type": "unheard of"},
         {"output_type": "stream", "name": "stdout", "text": "x" * 10**6},
     ]
-    kept = kept_outputs([nbformat.from_dict(o) for o in strange], LIMITS)
-    nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=kept)]))
-    assert [o.output_type for o in kept] == ["stream", "error", "stream"]
-    assert len(kept[-1].text) < 2 * LIMITS.output_characters
-    assert len(kept_outputs(kept * 100, LIMITS)) == LIMITS.displays
+    outputs = kept(nbformat.from_dict(o) for o in strange)
+    nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=outputs)]))
+    assert [o.output_type for o in outputs] == ["stream", "error", "stream"]
+    assert len(outputs[-1].text) < 2 * LIMITS.output_characters

@@ -67,8 +67,9 @@ def double(x): return 2 * x
 """
 KILLS_ITS_GRADER = """
 import os
-status = open(f"/proc/{os.getppid()}/stat").read()
-os.kill(int(status.rsplit(")", 1)[1].split()[1]), 9)
+def parent(pid):
+    return int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[1])
+os.kill(parent(parent(os.getppid())), 9)  # warden, fork server, worker
 def double(x): return 2 * x
 """
 
@@ -253,11 +254,13 @@ def run_cli(*arguments: str, **env: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | env)
 
 
-def test_without_a_sandbox_the_command_refuses(tmp_path):
-    done = run_cli("grade", "--root", str(tmp_path))
+def test_without_a_sandbox_the_command_refuses(tmp_path, starter):
+    hand_in(tmp_path, "ada", starter)
+    done = run_cli("grade", "--root", str(tmp_path), PATH="/no/bubblewrap/here")
     assert done.returncode == 2
-    assert "--sandbox none" in done.stderr
+    assert "make sandbox" in done.stderr and "--sandbox none" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "gradebook.db").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Warm kernels are ordinary kernels that start sooner."""
 
+import json
 import os
 import signal
+import socket
 
 import nbformat
 import pytest
@@ -64,7 +66,7 @@ def test_unseeded_numbers_differ_between_kernels_of_one_server(tmp_path):
 
 def test_a_killed_server_is_replaced(tmp_path):
     run(["1"], tmp_path, True)
-    server = warm._server().process
+    server = warm.fork_server(False).process
     os.kill(server.pid, signal.SIGKILL)
     server.wait()
     with pytest.raises(RuntimeError, match="fork server has ended"):
@@ -73,15 +75,22 @@ def test_a_killed_server_is_replaced(tmp_path):
 
 
 def test_the_end_of_a_process_is_seen():
-    child = os.fork()
-    if child == 0:
-        signal.pause()
-    process = warm.ForkedProcess(child)
+    ours, wardens = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    process = warm.ForkedProcess(ours)
     assert process.poll() is None
     process.kill()
-    assert process.wait(timeout=5) == 1
-    assert process.poll() == 1
-    os.waitpid(child, 0)
+    assert json.loads(wardens.recv(100)) == {"signal": signal.SIGKILL}
+    wardens.send(json.dumps({"ended": 9, "why": "memory", "cpu": 1.5, "peak": 7}).encode())
+    assert process.wait(timeout=5) == process.poll() == -signal.SIGKILL
+    assert process.ended["why"] == "memory"
+
+
+def test_a_lost_warden_is_not_an_ended_kernel():
+    ours, wardens = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    process = warm.ForkedProcess(ours)
+    wardens.close()
+    assert process.wait(timeout=5) == -signal.SIGHUP
+    assert process.ended is None
 
 
 def test_another_kernel_than_ipykernel_is_started_the_ordinary_way(tmp_path, monkeypatch):
