@@ -6,6 +6,7 @@ number is not defined or not known it is None, and the report shows a dash.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ BINS = 10  # of a distribution: 0 to 10 %, …, 90 to 100 %
 TOP = 5  # messages shown of an exercise
 # What the grader says of an answer that was left as released (see run.py).
 NOT_WRITTEN = "not written yet"
+# The size of an error (see gradus/check.py): the same mistake has another one in each answer.
+_SIZE = re.compile(r"(?<=off by )[^\s,)]+|(?<=largest error )[^\s,)]+|\b\d+(?= of \d+ values)")
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class ExerciseFigures:
     mean: float | None  # share of the points
     discrimination: float | None  # item-rest correlation, -1 to 1
     tries: float | None  # median of the tries that are known
-    unwritten: int | None  # students who left it as released
+    unwritten: int  # students who left it as released
     messages: list[Message]
 
 
@@ -155,17 +158,17 @@ def _figures(
         mean=mean,
         discrimination=discrimination(points, rest),
         tries=median(known) if known else None,
-        unwritten=sum(_unwritten(v, exercise, marks[v.student]) for v in verdicts),
+        unwritten=sum(unwritten(v, exercise) for v in verdicts),
         messages=messages(marks),
     )
 
 
-def _unwritten(verdict: Verdict, exercise: Exercise, marks: list[Mark]) -> bool:
-    if not marks:
-        return False
+def unwritten(verdict: Verdict, exercise: Exercise) -> bool:
+    """Whether the student left an exercise as it was released."""
     if exercise.key in verdict.answers:
         return not verdict.answers[exercise.key].written
-    return all(mark.message.startswith(NOT_WRITTEN) for mark in marks)
+    said = [mark.message for mark in verdict.marks if mark.grade_id in exercise.tests]
+    return bool(said) and all(message.startswith(NOT_WRITTEN) for message in said)
 
 
 def messages(marks: dict[str, list[Mark]]) -> list[Message]:
@@ -178,8 +181,9 @@ def messages(marks: dict[str, list[Mark]]) -> list[Message]:
     for student, of_student in marks.items():
         for mark in of_student:
             if mark.message and not mark.message.startswith(NOT_WRITTEN):
-                count[mark.message] += 1
-                students[mark.message].add(student)
+                text = _SIZE.sub("…", mark.message)
+                count[text] += 1
+                students[text].add(student)
     found = [Message(text, n, len(students[text])) for text, n in count.items()]
     return sorted(found, key=lambda m: (-m.students, -m.count, m.text))
 

@@ -39,6 +39,10 @@ class Person:
     lms_user_id: str = ""
 
     @property
+    def named(self) -> bool:
+        return bool(self.first_name or self.last_name)
+
+    @property
     def name(self) -> str:
         """First and last name, or the id where the gradebook knows neither."""
         return f"{self.first_name} {self.last_name}".strip() or self.id
@@ -136,7 +140,9 @@ def _classroom(session: Session, known: dict[str, Chapter], verdicts: list[Verdi
         scores={key: score for key, score in scores.items() if key[1] in known},
         # A submission that a person removed from the gradebook is gone from the report, too.
         verdicts={
-            key: v for v in verdicts if (key := (v.student, v.chapter)) in scores and key[1] in known
+            key: v
+            for v in verdicts
+            if (key := (v.student, v.chapter)) in scores and key[1] in known
         },
         due={name: due.get(name) for name in known},
         unknown=sorted(on_record - set(known)),

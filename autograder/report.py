@@ -42,6 +42,7 @@ class ExerciseRow:
     exercise: Exercise
     points: float | None
     by_hand: bool
+    unwritten: bool
     failed: list[Mark]
 
 
@@ -175,6 +176,7 @@ def _part(room: Classroom, person: Person, name: str, root: Path, folder: Path) 
             exercise=exercise,
             points=analysis.exercise_points(score, exercise) if score.recorded else None,
             by_hand=not score.by_hand.isdisjoint(exercise.tests),
+            unwritten=bool(verdict and analysis.unwritten(verdict, exercise)),
             failed=[mark for mark in marks.get(exercise.key, []) if mark.message],
         )
         for exercise in chapter.exercises.values()
