@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import StatisticsError, correlation, fmean, median
 
-from autograder.chapter import CATEGORIES, Chapter, CourseError, Exercise, GradeId
-from autograder.classroom import Classroom, Score, max_points
+from autograder.chapter import CATEGORIES, CourseError, Exercise, GradeId
+from autograder.classroom import Classroom
 from autograder.verdict import Mark, Verdict
 
 BINS = 10  # of a distribution: 0 to 10 %, …, 90 to 100 %
@@ -96,18 +96,13 @@ def discrimination(points: Sequence[float], rest: Sequence[float]) -> float | No
 
     None for fewer than three results (two always give ±1) and where one side does not vary.
     """
-    rounded = [round(value, 6) for value in rest]  # sums of floats that differ only by rounding
+    rounded = [round(value, 6) for value in rest]  # equal sums of floats may differ by 1e-16
     if len(points) < 3:
         return None
     try:
         return correlation(points, rounded)
     except StatisticsError:
         return None
-
-
-def exercise_points(score: Score, exercise: Exercise) -> float:
-    """A score's points in one exercise."""
-    return sum(score.cells.get(grade_id) or 0.0 for grade_id in exercise.tests)
 
 
 def marks_of(verdict: Verdict) -> dict[str, list[Mark]]:
@@ -127,48 +122,37 @@ def exercise_figures(room: Classroom) -> list[ExerciseFigures]:
     for name, chapter in room.chapters.items():
         verdicts = [v for (_, of), v in room.verdicts.items() if of == name]
         marks = {v.student: marks_of(v) for v in verdicts}
-        scores = [score for _, score in room.marked(name)]
-        for exercise in chapter.exercises.values():
-            of_exercise = {s: by_key.get(exercise.key, []) for s, by_key in marks.items()}
-            found.append(_figures(name, chapter, exercise, scores, verdicts, of_exercise))
+        tests = room.tests[name]
+        won = {key: [s.of(tests[key]) for _, s in room.marked(name)] for key in tests}
+        together = [sum(points) for points in zip(*won.values(), strict=True)]
+        for key, exercise in chapter.exercises.items():
+            points = won[key]
+            full = exercise.points
+            tries = [a.tries for v in verdicts if (a := v.answers.get(key)) and a.tries > 0]
+            of_exercise = {student: by_key.get(key, []) for student, by_key in marks.items()}
+            found.append(
+                ExerciseFigures(
+                    chapter=name,
+                    exercise=exercise,
+                    results=len(points),
+                    solved=fmean(p >= full for p in points) if points and full else None,
+                    mean=fmean(points) / full if points and full else None,
+                    discrimination=discrimination(
+                        points, [all_ - own for all_, own in zip(together, points, strict=True)]
+                    ),
+                    tries=median(tries) if tries else None,
+                    unwritten=sum(unwritten(v, key, of_exercise[v.student]) for v in verdicts),
+                    messages=messages(of_exercise),
+                )
+            )
     return found
 
 
-def _figures(
-    name: str,
-    chapter: Chapter,
-    exercise: Exercise,
-    scores: list[Score],
-    verdicts: list[Verdict],
-    marks: dict[str, list[Mark]],
-) -> ExerciseFigures:
-    points = [exercise_points(score, exercise) for score in scores]
-    others = [e for e in chapter.exercises.values() if e.key != exercise.key]
-    rest = [sum(exercise_points(score, other) for other in others) for score in scores]
-    solved = mean = None
-    if points and exercise.points:
-        solved = fmean(p >= exercise.points for p in points)
-        mean = fmean(points) / exercise.points
-    known = [a.tries for v in verdicts if (a := v.answers.get(exercise.key)) and a.tries > 0]
-    return ExerciseFigures(
-        chapter=name,
-        exercise=exercise,
-        results=len(points),
-        solved=solved,
-        mean=mean,
-        discrimination=discrimination(points, rest),
-        tries=median(known) if known else None,
-        unwritten=sum(unwritten(v, exercise) for v in verdicts),
-        messages=messages(marks),
-    )
-
-
-def unwritten(verdict: Verdict, exercise: Exercise) -> bool:
-    """Whether the student left an exercise as it was released."""
-    if exercise.key in verdict.answers:
-        return not verdict.answers[exercise.key].written
-    said = [mark.message for mark in verdict.marks if mark.grade_id in exercise.tests]
-    return bool(said) and all(message.startswith(NOT_WRITTEN) for message in said)
+def unwritten(verdict: Verdict, exercise: str, marks: list[Mark]) -> bool:
+    """Whether an exercise (its key, and its marks) was left as it was released."""
+    if exercise in verdict.answers:
+        return not verdict.answers[exercise].written
+    return bool(marks) and all(mark.message.startswith(NOT_WRITTEN) for mark in marks)
 
 
 def messages(marks: dict[str, list[Mark]]) -> list[Message]:
@@ -202,8 +186,8 @@ def distribution(title: str, points: Iterable[float], full: float) -> Distributi
 def distributions(room: Classroom) -> list[Distribution]:
     """One a chapter; and first one for the whole course where there are several."""
     found = [
-        distribution(name, [score.points for _, score in room.marked(name)], max_points(chapter))
-        for name, chapter in room.chapters.items()
+        distribution(name, [score.points for _, score in room.marked(name)], full)
+        for name, full in room.worth.items()
     ]
     if len(found) > 1:
         totals = [t for person in room.people if (t := room.total(person)) is not None]
@@ -215,15 +199,16 @@ def categories(room: Classroom) -> list[Category]:
     """Rubric categories: of all points that results could have won, the share they won."""
     exercises: Counter[str] = Counter()
     points: Counter[str] = Counter()
-    won: Counter[str] = Counter()
+    won: defaultdict[str, float] = defaultdict(float)
     possible: Counter[str] = Counter()
     for name, chapter in room.chapters.items():
         scores = [score for _, score in room.marked(name)]
-        for exercise in chapter.exercises.values():
-            exercises[exercise.category] += 1
-            points[exercise.category] += exercise.points
-            possible[exercise.category] += exercise.points * len(scores)
-            won[exercise.category] += sum(exercise_points(s, exercise) for s in scores)
+        for key, exercise in chapter.exercises.items():
+            tests, full, category = room.tests[name][key], exercise.points, exercise.category
+            exercises[category] += 1
+            points[category] += full
+            possible[category] += full * len(scores)
+            won[category] += sum(score.of(tests) for score in scores)
     names = [*CATEGORIES, *sorted(set(exercises) - set(CATEGORIES))]
     return [
         Category(n, exercises[n], points[n], won[n] / possible[n] if possible[n] else None)

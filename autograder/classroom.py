@@ -6,8 +6,10 @@ flags and resources are the ledger's. Nothing is written here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from nbgrader.api import (
@@ -20,7 +22,7 @@ from nbgrader.api import (
 )
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from autograder.chapter import Chapter, CourseError
@@ -64,7 +66,11 @@ class Score:
 
     @property
     def raw(self) -> float:
-        return sum(points or 0.0 for points in self.cells.values())
+        return self.of(self.cells)
+
+    def of(self, grade_ids: Iterable[str]) -> float:
+        """The points of these cells."""
+        return sum(self.cells.get(grade_id) or 0.0 for grade_id in grade_ids)
 
     @property
     def points(self) -> float:
@@ -101,14 +107,25 @@ class Classroom:
         scores = [s.points for s in self.of_student(student).values() if s.recorded]
         return sum(scores) if scores else None
 
+    @cached_property
+    def worth(self) -> dict[str, int]:
+        """The points of each chapter."""
+        return {
+            name: sum(exercise.points for exercise in chapter.exercises.values())
+            for name, chapter in self.chapters.items()
+        }
+
     @property
     def max_points(self) -> int:
-        return sum(max_points(chapter) for chapter in self.chapters.values())
+        return sum(self.worth.values())
 
-
-def max_points(chapter: Chapter) -> int:
-    """What a chapter is worth."""
-    return sum(exercise.points for exercise in chapter.exercises.values())
+    @cached_property
+    def tests(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Grade ids of the tests by chapter and exercise key; asked for once per submission."""
+        return {
+            name: {key: tuple(exercise.tests) for key, exercise in chapter.exercises.items()}
+            for name, chapter in self.chapters.items()
+        }
 
 
 def read_classroom(root: Path, known: dict[str, Chapter], db_url: str = "") -> Classroom:
@@ -122,7 +139,9 @@ def read_classroom(root: Path, known: dict[str, Chapter], db_url: str = "") -> C
         with Book(root, db_url) as book:
             verdicts = book.verdicts()
             return _classroom(book.gradebook.db, known, verdicts)
-    except SQLAlchemyError as error:
+    except ArgumentError:
+        raise CourseError("--db needs a URL such as postgresql://user@host/gradebook") from None
+    except (SQLAlchemyError, ImportError) as error:  # ImportError: no driver for this database
         url = make_url(db_url).render_as_string() if db_url else root / "gradebook.db"
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise CourseError(f"the gradebook {url} cannot be read ({cause})") from error

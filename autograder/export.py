@@ -12,7 +12,7 @@ import io
 import re
 from pathlib import Path
 
-from autograder.classroom import Classroom, Person, Score, max_points
+from autograder.classroom import Classroom, Person, Score
 from autograder.record import write
 
 Cell = str | float | None
@@ -43,7 +43,7 @@ def canvas(room: Classroom) -> list[Row]:
     mark is an empty cell: Canvas keeps what it has.
     """
     header: Row = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *room.chapters]
-    worth: list[Cell] = [float(max_points(chapter)) for chapter in room.chapters.values()]
+    worth: list[Cell] = [*room.worth.values()]
     rows: list[Row] = [header, ["    Points Possible", "", "", "", "", *worth]]
     for person in room.people.values():
         number = person.lms_user_id.isascii() and person.lms_user_id.isdigit()
@@ -78,7 +78,7 @@ def moodle(room: Classroom) -> list[Row]:
 def nbgrader(room: Classroom) -> list[Row]:
     """The columns and values of ``nbgrader export``: a chapter not handed in has score 0."""
     rows: list[Row] = [list(NBGRADER)]
-    for name, chapter in room.chapters.items():
+    for name, full in room.worth.items():
         due = room.due.get(name)
         for person in room.people.values():
             score = room.scores.get((person.id, name), Score())
@@ -94,7 +94,7 @@ def nbgrader(room: Classroom) -> list[Row]:
                     score.raw,
                     score.penalty,
                     score.points,
-                    float(max_points(chapter)),
+                    full,
                 ]
             )
     return rows

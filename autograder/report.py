@@ -23,7 +23,7 @@ from markupsafe import Markup
 
 from autograder import analysis
 from autograder.chapter import CourseError, Exercise, chapters
-from autograder.classroom import Classroom, Person, Score, max_points, read_classroom
+from autograder.classroom import Classroom, Person, Score, read_classroom
 from autograder.export import write_exports
 from autograder.intake import STUDENT_NAME
 from autograder.record import write
@@ -120,7 +120,6 @@ def index_page(room: Classroom, written: str) -> str:
         how=how_graded(verdicts),
         waiting=[v for v in verdicts if v.status != GRADED],
         flagged=[v for v in verdicts if v.flags],
-        worth={name: max_points(chapter) for name, chapter in room.chapters.items()},
         means=_means(room),
         distributions=analysis.distributions(room),
         exercises=analysis.exercise_figures(room),
@@ -171,19 +170,20 @@ def _part(room: Classroom, person: Person, name: str, root: Path, folder: Path) 
     chapter, key = room.chapters[name], (person.id, name)
     score, verdict = room.scores[key], room.verdicts.get(key)
     marks = analysis.marks_of(verdict) if verdict else {}
-    rows = [
-        ExerciseRow(
+    rows = []
+    for exercise_key, exercise in chapter.exercises.items():
+        tests, own = room.tests[name][exercise_key], marks.get(exercise_key, [])
+        row = ExerciseRow(
             exercise=exercise,
-            points=analysis.exercise_points(score, exercise) if score.recorded else None,
-            by_hand=not score.by_hand.isdisjoint(exercise.tests),
-            unwritten=bool(verdict and analysis.unwritten(verdict, exercise)),
-            failed=[mark for mark in marks.get(exercise.key, []) if mark.message],
+            points=score.of(tests) if score.recorded else None,
+            by_hand=not score.by_hand.isdisjoint(tests),
+            unwritten=bool(verdict and analysis.unwritten(verdict, exercise_key, own)),
+            failed=[mark for mark in own if mark.message],
         )
-        for exercise in chapter.exercises.values()
-    ]
+        rows.append(row)
     page = Path(name) / Path(chapter.notebook_name).with_suffix(".html").name
     feedback = _feedback(root, person.id, page, folder)
-    return ChapterPart(name, chapter.title, max_points(chapter), score, verdict, rows, feedback)
+    return ChapterPart(name, chapter.title, room.worth[name], score, verdict, rows, feedback)
 
 
 def _feedback(root: Path, student: str, page: Path, folder: Path) -> str:
