@@ -17,7 +17,6 @@ from autograder.classroom import Classroom
 from autograder.verdict import Mark, Verdict
 
 BINS = 10  # of a distribution: 0 to 10 %, …, 90 to 100 %
-TOP = 5  # messages shown of an exercise
 # What the grader says of an answer that was left as released (see run.py).
 NOT_WRITTEN = "not written yet"
 # The size of an error (see gradus/check.py): the same mistake has another one in each answer.
@@ -158,13 +157,14 @@ def unwritten(verdict: Verdict, exercise: str, marks: list[Mark]) -> bool:
 def messages(marks: dict[str, list[Mark]]) -> list[Message]:
     """What tests said, most students first; ``marks`` of one exercise by student.
 
-    Answers that were not written are counted elsewhere: they say nothing about understanding.
+    Left out is what says nothing about understanding: answers that were not written, and mistakes
+    of the course.
     """
     count: Counter[str] = Counter()
     students: dict[str, set[str]] = defaultdict(set)
     for student, of_student in marks.items():
         for mark in of_student:
-            if mark.message and not mark.message.startswith(NOT_WRITTEN):
+            if mark.message and not mark.fault and not mark.message.startswith(NOT_WRITTEN):
                 text = _SIZE.sub("…", mark.message)
                 count[text] += 1
                 students[text].add(student)

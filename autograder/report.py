@@ -32,6 +32,8 @@ from autograder.verdict import FAILED, GRADED, NEEDS_PERSON, Mark, Verdict
 TEMPLATES = Path(__file__).parent / "templates"
 GENERATOR = '<meta name="generator" content="gradus report">'
 MESSAGE_CHARACTERS = 600  # shown of one message, cause or flag
+TOP_MESSAGES = 5  # shown of one exercise
+TOP_FLAGS = 20  # shown of one submission on the page about the class, so that none can flood it
 VALUES_CHARACTERS = 4000  # shown of the values of a visible check
 
 
@@ -220,6 +222,8 @@ def _environment() -> Environment:
         "generator": Markup(GENERATOR),
         "message_characters": MESSAGE_CHARACTERS,
         "values_characters": VALUES_CHARACTERS,
+        "top_messages": TOP_MESSAGES,
+        "top_flags": TOP_FLAGS,
     }
     return environment
 

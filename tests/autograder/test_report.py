@@ -5,6 +5,9 @@ import hashlib
 import itertools
 import re
 import shutil
+import tomllib
+from fnmatch import fnmatch
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,11 +18,12 @@ from autograder.__main__ import main
 from autograder.chapter import CourseError, chapters
 from autograder.classroom import read_classroom
 from autograder.record import Book
-from autograder.report import index_page, page_name, write_report
+from autograder.report import TEMPLATES, index_page, page_name, write_report
 from autograder.verdict import FAILED, NEEDS_PERSON, Answer, Mark, Verdict
 from tests.autograder.conftest import CHAPTER, COURSE, record, verdict_of
 from tests.browser import Browser, find_chromium
 
+ROOT = Path(__file__).parents[2]
 ATTACKS = (
     "<script>window.hacked = 1</script>",
     "</script><script>window.hacked = 1</script>",
@@ -168,6 +172,7 @@ def test_messages_are_grouped_whatever_the_size_of_the_error(chapter):
         "blaise": [Mark(key, "", 1, message="not the right value (off by 1e-05). Mind the axis")],
         "carl": [Mark(key, "", 1, message=f"4 of 9 {wrong} inf, shape (3,))")],
         "lise": [Mark(key, "", 1, message=NOT_WRITTEN), Mark(key, "", 1, points=1)],
+        "dorothy": [Mark(key, "", 1, message="the course's own mistake", fault=True)],
     }
     first, second = analysis.messages(said)
     assert first.text == "not the right value (off by …). Mind the axis"
@@ -181,6 +186,15 @@ def test_what_the_class_misunderstood(honest):
         ["Exercise 0.1", "1", "2", "that is the square"],
         ["Exercise 0.2", "1", "1", "no error (off by …)"],
     ]
+
+
+def test_a_submission_cannot_flood_the_page_with_flags(tmp_path, chapter):
+    loud = verdict_of(chapter, "loud", {}, flags=[f"flag number {n}" for n in range(1000)])
+    record(tmp_path, chapter, [loud, verdict_of(chapter, "ada", {}, flags=["only one"])])
+    rows = table(page(write_report(COURSE, tmp_path)), "waiting")
+    assert len(rows) < 30 and rows[1] == ["ada", CHAPTER, "only one"]
+    assert rows[-1][-1] == "and 980 more: see the student's page"
+    assert "flag number 999" in (tmp_path / "report/students/loud.html").read_text("utf-8")
 
 
 def test_a_distribution_has_its_edges_in_the_right_bins():
@@ -336,6 +350,14 @@ def test_a_folder_that_cannot_be_written_is_named(honest, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(CourseError, match="file cannot be written"):
         write_report(COURSE, honest, out=tmp_path / "file")
+
+
+def test_templates_are_packaged():
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    patterns = patterns["tool"]["setuptools"]["package-data"]["*"]
+    files = [path.name for path in TEMPLATES.iterdir()]
+    assert len(files) >= 5
+    assert all(any(fnmatch(name, pattern) for pattern in patterns) for name in files)
 
 
 @pytest.fixture
