@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import StatisticsError, correlation, fmean, median
 
 from autograder.chapter import CATEGORIES, CourseError, Exercise, GradeId
-from autograder.classroom import Classroom
+from autograder.marks import ClassMarks
 from autograder.verdict import Mark, Verdict
 
 BINS = 10  # of a distribution: 0 to 10 %, …, 90 to 100 %
@@ -115,7 +115,7 @@ def marks_of(verdict: Verdict) -> dict[str, list[Mark]]:
     return found
 
 
-def exercise_figures(room: Classroom) -> list[ExerciseFigures]:
+def exercise_figures(room: ClassMarks) -> list[ExerciseFigures]:
     """One entry an exercise, in the order of the course."""
     found = []
     for name, chapter in room.chapters.items():
@@ -183,7 +183,7 @@ def distribution(title: str, points: Iterable[float], full: float) -> Distributi
     return Distribution(title, counts, *middle)
 
 
-def distributions(room: Classroom) -> list[Distribution]:
+def distributions(room: ClassMarks) -> list[Distribution]:
     """One a chapter; and first one for the whole course where there are several."""
     found = [
         distribution(name, [score.points for _, score in room.marked(name)], full)
@@ -195,7 +195,7 @@ def distributions(room: Classroom) -> list[Distribution]:
     return found
 
 
-def categories(room: Classroom) -> list[Category]:
+def categories(room: ClassMarks) -> list[Category]:
     """Rubric categories: of all points that results could have won, the share they won."""
     exercises: Counter[str] = Counter()
     points: Counter[str] = Counter()
@@ -217,7 +217,7 @@ def categories(room: Classroom) -> list[Category]:
     ]
 
 
-def resources(room: Classroom) -> list[Resources]:
+def resources(room: ClassMarks) -> list[Resources]:
     """What grading took, by chapter."""
     found = []
     for name in room.chapters:

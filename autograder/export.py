@@ -12,7 +12,7 @@ import io
 import re
 from pathlib import Path
 
-from autograder.classroom import Classroom, Person, Score
+from autograder.marks import ClassMarks, Person, Score
 from autograder.record import write
 
 Cell = str | float | None
@@ -26,7 +26,7 @@ NBGRADER = [
 ]  # fmt: skip
 
 
-def write_exports(room: Classroom, folder: Path) -> list[Path]:
+def write_exports(room: ClassMarks, folder: Path) -> list[Path]:
     """Write ``canvas.csv``, ``moodle.csv`` and ``nbgrader.csv``; their paths."""
     tables = {"canvas": canvas(room), "moodle": moodle(room), "nbgrader": nbgrader(room)}
     paths = []
@@ -36,7 +36,7 @@ def write_exports(room: Classroom, folder: Path) -> list[Path]:
     return paths
 
 
-def canvas(room: Classroom) -> list[Row]:
+def canvas(room: ClassMarks) -> list[Row]:
     """Rows for Canvas' gradebook import: header, points possible, one row a student.
 
     Canvas finds a student by its own number (ID), else by SIS id, else by login, else by name. No
@@ -58,7 +58,7 @@ def _canvas_name(person: Person) -> str:
     return person.id if not name or "points possible" in name.casefold() else name
 
 
-def moodle(room: Classroom) -> list[Row]:
+def moodle(room: ClassMarks) -> list[Row]:
     """Rows for Moodle's grade import, with the columns of its export in plain text.
 
     In Moodle's form, map "Email address" to useremail (or "ID number" to useridnumber), and each
@@ -75,7 +75,7 @@ def moodle(room: Classroom) -> list[Row]:
     return rows
 
 
-def nbgrader(room: Classroom) -> list[Row]:
+def nbgrader(room: ClassMarks) -> list[Row]:
     """The columns and values of ``nbgrader export``: a chapter not handed in has score 0."""
     rows: list[Row] = [list(NBGRADER)]
     for name, full in room.worth.items():
@@ -100,7 +100,7 @@ def nbgrader(room: Classroom) -> list[Row]:
     return rows
 
 
-def _points(room: Classroom, person: Person) -> list[Cell]:
+def _points(room: ClassMarks, person: Person) -> list[Cell]:
     """Points by chapter; None where nobody has given any, which is not the same as 0."""
     scores = (room.scores.get((person.id, name)) for name in room.chapters)
     return [score.points if score and score.recorded else None for score in scores]

@@ -23,7 +23,7 @@ from markupsafe import Markup
 
 from autograder import analysis
 from autograder.chapter import CourseError, Exercise, chapters
-from autograder.classroom import Classroom, Person, Score, read_classroom
+from autograder.marks import ClassMarks, Person, Score, read_marks
 from autograder.export import write_exports
 from autograder.intake import STUDENT_NAME
 from autograder.record import write
@@ -68,7 +68,7 @@ def write_report(course: Path, root: Path, db_url: str = "", out: Path | None = 
     report or the folder cannot be written.
     """
     out = out or root / "report"
-    room = read_classroom(root, chapters(course), db_url)
+    room = read_marks(root, chapters(course), db_url)
     written = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     try:
         return _write_pages(room, root, out, written)
@@ -76,7 +76,7 @@ def write_report(course: Path, root: Path, db_url: str = "", out: Path | None = 
         raise CourseError(f"{out} cannot be written ({error.strerror})") from error
 
 
-def _write_pages(room: Classroom, root: Path, out: Path, written: str) -> Path:
+def _write_pages(room: ClassMarks, root: Path, out: Path, written: str) -> Path:
     wanted = set()
     for person in room.people.values():
         page = out / "students" / page_name(person.id)
@@ -108,7 +108,7 @@ def page_name(student: str) -> str:
     return f"_{hashlib.sha256(student.encode('utf-8', 'replace')).hexdigest()[:24]}.html"
 
 
-def index_page(room: Classroom, written: str) -> str:
+def index_page(room: ClassMarks, written: str) -> str:
     """The page about the class."""
     verdicts = sorted(room.verdicts.values(), key=lambda v: (v.chapter, v.student))
     students = [s for s in room.people if room.of_student(s)]
@@ -131,7 +131,7 @@ def index_page(room: Classroom, written: str) -> str:
     )
 
 
-def student_page(room: Classroom, person: Person, written: str, root: Path, folder: Path) -> str:
+def student_page(room: ClassMarks, person: Person, written: str, root: Path, folder: Path) -> str:
     """The page about one student; it will lie in ``folder``, feedback lies under ``root``."""
     parts = [_part(room, person, name, root, folder) for name in room.of_student(person.id)]
     verdicts = [part.verdict for part in parts if part.verdict]
@@ -159,7 +159,7 @@ def how_graded(verdicts: Iterable[Verdict]) -> str:
     return f"{without} of {without + used.total()} graded without a sandbox, the rest {inside}."
 
 
-def _means(room: Classroom) -> dict[str, float | None]:
+def _means(room: ClassMarks) -> dict[str, float | None]:
     """The class's mean of each chapter, over the submissions that have points."""
     found = {}
     for name in room.chapters:
@@ -168,7 +168,7 @@ def _means(room: Classroom) -> dict[str, float | None]:
     return found
 
 
-def _part(room: Classroom, person: Person, name: str, root: Path, folder: Path) -> ChapterPart:
+def _part(room: ClassMarks, person: Person, name: str, root: Path, folder: Path) -> ChapterPart:
     chapter, key = room.chapters[name], (person.id, name)
     score, verdict = room.scores[key], room.verdicts.get(key)
     marks = analysis.marks_of(verdict) if verdict else {}

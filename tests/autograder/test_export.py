@@ -8,7 +8,7 @@ import pytest
 from nbgrader.plugins.export import CsvExportPlugin
 
 from autograder.chapter import chapters
-from autograder.classroom import read_classroom
+from autograder.marks import read_marks
 from autograder.export import as_csv, canvas, defused, moodle, write_exports
 from autograder.record import Book
 from autograder.verdict import FAILED, Verdict
@@ -40,7 +40,7 @@ def root(tmp_path_factory, chapter):
 
 @pytest.fixture(scope="module")
 def room(root):
-    return read_classroom(root, chapters(COURSE))
+    return read_marks(root, chapters(COURSE))
 
 
 def read(path):

@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup
 from autograder import analysis
 from autograder.__main__ import main
 from autograder.chapter import CourseError, chapters
-from autograder.classroom import read_classroom
+from autograder.marks import read_marks
 from autograder.record import Book
 from autograder.report import TEMPLATES, index_page, page_name, write_report
 from autograder.verdict import FAILED, NEEDS_PERSON, Answer, Mark, Verdict
@@ -95,7 +95,7 @@ def root(honest, tmp_path):
 
 
 def room_of(root):
-    return read_classroom(root, chapters(COURSE))
+    return read_marks(root, chapters(COURSE))
 
 
 def page(path):

@@ -82,7 +82,7 @@ Key = tuple[str, str]  # student, chapter
 
 
 @dataclass
-class Classroom:
+class ClassMarks:
     """A class as it stands. ``chapters``: those of the course that have a submission, in order."""
 
     chapters: dict[str, Chapter]
@@ -128,7 +128,7 @@ class Classroom:
         }
 
 
-def read_classroom(root: Path, known: dict[str, Chapter], db_url: str = "") -> Classroom:
+def read_marks(root: Path, known: dict[str, Chapter], db_url: str = "") -> ClassMarks:
     """The class whose gradebook lies in ``root`` (or at ``db_url``); ``known``: the course.
 
     Raises CourseError where there is no gradebook, or where it holds or allows nothing to read.
@@ -147,13 +147,13 @@ def read_classroom(root: Path, known: dict[str, Chapter], db_url: str = "") -> C
         raise CourseError(f"the gradebook {url} cannot be read ({cause})") from error
 
 
-def _classroom(session: Session, known: dict[str, Chapter], verdicts: list[Verdict]) -> Classroom:
+def _classroom(session: Session, known: dict[str, Chapter], verdicts: list[Verdict]) -> ClassMarks:
     scores = _scores(session)
     if not scores:
         raise CourseError("the gradebook holds no submission yet: grade first")
     on_record = {chapter for _, chapter in scores}
     due = dict(session.execute(select(Assignment.name, Assignment.duedate)).tuples().all())
-    return Classroom(
+    return ClassMarks(
         chapters={name: chapter for name, chapter in known.items() if name in on_record},
         people=_people(session),
         scores={key: score for key, score in scores.items() if key[1] in known},
