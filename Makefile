@@ -12,7 +12,7 @@ export OMP_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
 .PHONY: help lab check submit test test-gpu lint notebooks autograde check-graders demo \
-        formgrader kit readme lock clean
+        report formgrader kit readme lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1|/' | \
@@ -39,6 +39,9 @@ submit: $(READY)  ## student: hand in a chapter: make submit CH=01_tensors ME=ad
 
 autograde: $(READY)  ## instructor: grade what lies in submitted/: make autograde [CH=01_tensors] [ARGS='...']
 	@$(RUN) -m autograder grade $(CH) --sandbox none $(ARGS)
+
+report: $(READY)  ## instructor: pages on the graded class and CSV files, in report/ [ARGS='...']
+	@$(RUN) -m autograder report $(ARGS)
 
 formgrader: $(READY)  ## instructor: look at the marks in nbgrader's formgrader
 	@$(RUN) -m autograder formgrader

@@ -59,6 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     _sandbox(demo)
     _common(demo, _demo)
 
+    report = commands.add_parser("report", help="write report/: pages on the class, CSV files")
+    report.add_argument("--root", type=Path, help="the graded class (default: the course)")
+    report.add_argument("--db", default="", metavar="URL", help="gradebook (default: in the root)")
+    report.add_argument("--out", type=Path, metavar="DIR", help="default: report/ in the root")
+    report.set_defaults(run=_report)
+
     lint = commands.add_parser("lint", help="rules of chapters and test cells, by reading only")
     lint.add_argument("chapters", nargs="*", metavar="CHAPTER")
     lint.set_defaults(run=_lint)
@@ -160,6 +166,16 @@ def _demo(arguments: argparse.Namespace) -> int:
     print(f"Feedback pages: {root / 'feedback'}; gradebook: {root / 'gradebook.db'}")
     _write_json(arguments.json, report.summary())
     return report.exit_code
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from autograder.report import write_report
+
+    root = (arguments.root or arguments.course).resolve()
+    out = arguments.out.resolve() if arguments.out else None
+    index = write_report(arguments.course, root, arguments.db, out)
+    print(f"{index}: open it in a browser; beside it canvas.csv, moodle.csv and nbgrader.csv")
+    return 0
 
 
 def _lint(arguments: argparse.Namespace) -> int:

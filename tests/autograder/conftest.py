@@ -8,8 +8,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.chapter import Chapter, chapters
+from autograder.chapter import Chapter, chapters, hidden_title
+from autograder.feedback import write_feedback
+from autograder.intake import STUDENT_NAME
+from autograder.record import Book
 from autograder.release import release
+from autograder.verdict import Mark, Verdict
 
 COURSE = Path(__file__).parents[1] / "fixtures" / "course"
 CHAPTER = "00_tiny"
@@ -55,3 +59,31 @@ def hand_in(root: Path, student: str, notebook: dict | bytes | str) -> Path:
         notebook = json.dumps(notebook)
     path.write_bytes(notebook.encode() if isinstance(notebook, str) else notebook)
     return path
+
+
+def verdict_of(chapter: Chapter, student: str, messages: dict[str, str], **facts) -> Verdict:
+    """A verdict with a mark for each test: 0 points where ``messages`` (by grade id) has one."""
+    marks = [
+        Mark(
+            grade_id=grade_id,
+            title=f"{exercise.name} · {hidden_title(cell) or exercise.title}",
+            max_points=cell.metadata.nbgrader.points,
+            points=0 if grade_id in messages else cell.metadata.nbgrader.points,
+            message=messages.get(grade_id, ""),
+            values=f"values of {grade_id}" if grade_id in messages else "",
+            visible="hidden" not in grade_id,
+        )
+        for exercise in chapter.exercises.values()
+        for grade_id, cell in exercise.tests.items()
+    ]
+    return Verdict(student, chapter.name, marks=marks, **facts)
+
+
+def record(root: Path, chapter: Chapter, verdicts: list[Verdict]) -> None:
+    """Put verdicts into the gradebook of ``root``, with their feedback pages."""
+    with Book(root) as book:
+        book.open_chapter(chapter)
+        for verdict in verdicts:
+            book.record(verdict, chapter.notebook_name)
+            if STUDENT_NAME.fullmatch(verdict.student):
+                write_feedback(root, verdict, chapter.notebook_name)
