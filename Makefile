@@ -82,7 +82,7 @@ endef
 lock:  ## maintainer: new requirements.lock and requirements-student.lock from pyproject.toml
 	@test -x $(RUN) || $(PYTHON) -m venv .venv
 	@$(RUN) -m pip install --quiet --disable-pip-version-check uv
-	@$(call compile,requirements.lock,--extra teach --extra dev)
+	@$(call compile,requirements.lock,--extra teach --extra dev --extra postgres)
 	@$(call compile,requirements-student.lock,--constraint requirements.lock)
 
 clean:  ## remove what tests and builds leave behind (never work/, submitted/ or the gradebook)

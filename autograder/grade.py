@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.chapter import Chapter, CourseError, chapters
+from autograder.classroom import read_classroom
 from autograder.feedback import write_feedback
 from autograder.grade_one import grade_one
 from autograder.intake import Refused, Submission, find_submissions, read_bytes, strangers
@@ -68,10 +69,13 @@ def grade(
     submissions = [s for s in find_submissions(root, files) if s.chapter in wanted]
     submissions = _of_students(submissions, set(students))
     report = Report(left_out=strangers(root, files))
+    classroom = read_classroom(root, known)
     with Book(root, db_url) as book:
         for name in sorted({s.chapter for s in submissions}):
             book.open_chapter(known[name])
+        times = book.open_class(classroom, submissions)
         for verdict in _verdicts(course, submissions, jobs):
+            verdict.received = times[verdict.student, verdict.chapter]
             _give_back(root, book, verdict, files[verdict.chapter])
             verdict.notebook = None  # recorded: a class of a thousand must not stay in memory
             report.verdicts.append(verdict)
