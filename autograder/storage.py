@@ -7,7 +7,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 _SQLITE = {
     "SQLITE_BUSY": "it is locked by another program",
@@ -54,6 +54,8 @@ def why(error: BaseException) -> str:
             "its driver is not installed: for PostgreSQL write postgresql+psycopg://... and run"
             " pip install 'gradus[postgres]'"
         )
+    if isinstance(cause, ArgumentError):
+        return "it is not a database address, like postgresql+psycopg://user:password@host/name"
     state = getattr(cause, "sqlstate", None) or ""
     known = [text for prefix, text in _POSTGRES.items() if state.startswith(prefix)]
     return known[0] if known else _first_line(cause)
