@@ -40,8 +40,8 @@ submit: $(READY)  ## student: hand in a chapter: make submit CH=01_tensors ME=ad
 autograde: $(READY)  ## instructor: grade what lies in submitted/: make autograde [CH=01_tensors] [ARGS='...']
 	@$(RUN) -m autograder grade $(CH) --sandbox none $(ARGS)
 
-formgrader: $(READY)  ## instructor: look at the marks in nbgrader's formgrader
-	@$(RUN) -m autograder formgrader
+formgrader: $(READY)  ## instructor: look at the marks in nbgrader's formgrader [ROOT=/path/of/the/class]
+	@$(RUN) -m autograder formgrader $(if $(ROOT),--root $(ROOT)) $(ARGS)
 
 demo: $(READY)  ## instructor: make a class of 12, grade it, print the marks
 	@$(RUN) -m autograder demo

@@ -19,13 +19,11 @@ _SQLITE = {
     "SQLITE_NOTADB": "it is not a database",
     "SQLITE_CORRUPT": "the database is damaged",
 }
-_POSTGRES = {  # the first characters of an SQLSTATE
+_POSTGRES = {  # by SQLSTATE
     "53100": "the disk is full",
     "25006": "it is read-only",
     "42501": "this user may not write to it",
     "55P03": "it is locked by another program",
-    "28": "the server does not know this user and password",
-    "3D000": "the server has no database of this name",
 }
 _ERRNO = {
     errno.ENOSPC: "the disk is full",
@@ -46,9 +44,8 @@ def why(error: BaseException) -> str:
     if isinstance(cause, OSError):
         return _ERRNO.get(cause.errno, cause.strerror or type(cause).__name__)
     if isinstance(cause, sqlite3.Error):
-        name = getattr(cause, "sqlite_errorname", "")
-        known = [text for prefix, text in _SQLITE.items() if name.startswith(prefix)]
-        return known[0] if known else _first_line(cause)
+        name = "_".join(getattr(cause, "sqlite_errorname", "").split("_")[:2])  # SQLITE_BUSY_...
+        return _SQLITE.get(name) or _first_line(cause)
     if isinstance(cause, (ModuleNotFoundError, NoSuchModuleError)):
         return (
             "its driver is not installed: for PostgreSQL write postgresql+psycopg://... and run"
@@ -56,9 +53,7 @@ def why(error: BaseException) -> str:
         )
     if isinstance(cause, ArgumentError):
         return "it is not a database address, like postgresql+psycopg://user:password@host/name"
-    state = getattr(cause, "sqlstate", None) or ""
-    known = [text for prefix, text in _POSTGRES.items() if state.startswith(prefix)]
-    return known[0] if known else _first_line(cause)
+    return _POSTGRES.get(getattr(cause, "sqlstate", None)) or _first_line(cause)
 
 
 def _first_line(error: BaseException | None) -> str:
