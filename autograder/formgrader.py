@@ -2,7 +2,8 @@
 
 This module is also the Jupyter server extension that keeps formgrader from two things: from
 believing ``timestamp.txt``, which a student can write (with another time in it formgrader takes a
-graded submission for a new one), and from running submissions itself, without any wall.
+graded submission for a new one), and from its own grading (which runs submissions without any wall)
+and its own feedback (which prints the hidden tests).
 """
 
 from __future__ import annotations
@@ -18,9 +19,13 @@ from nbgrader.server_extensions.formgrader import base
 from autograder.chapter import CourseError
 from gradus.student import open_jupyter
 
-REFUSAL = (
-    "Submissions are not run from here. Use `make autograde`, which runs them behind walls and"
-    " keeps the marks and comments that you enter in formgrader."
+NOT_RUN = (
+    "Submissions are not run from here: use `make autograde`. It keeps the marks and comments that"
+    " you enter in formgrader."
+)
+NO_PAGES = (
+    "nbgrader's feedback would print the hidden tests. The pages that `make autograde` wrote lie in"
+    " feedback/ and can be released as they are."
 )
 
 
@@ -55,8 +60,11 @@ class GradedClass(NbGraderAPI):
     def get_submitted_timestamp(self, assignment_id: str, student_id: str) -> datetime | None:
         """Unknown before it is graded."""
 
-    def autograde(self, assignment_id: str, student_id: str, **_: object) -> dict[str, object]:
-        return {"success": False, "error": REFUSAL, "log": ""}
+    def autograde(self, assignment_id: str, *_: object, **__: object) -> dict[str, object]:
+        return {"success": False, "error": NOT_RUN, "log": ""}
+
+    def generate_feedback(self, assignment_id: str, *_: object, **__: object) -> dict[str, object]:
+        return {"success": False, "error": NO_PAGES, "log": ""}
 
 
 def _load_jupyter_server_extension(server: object) -> None:

@@ -101,7 +101,7 @@ def test_one_submission_can_be_read_and_marked(ask):
     assert [(row["student"], row["score"]) for row in rows] == [("ada", 2)]
     status, page = ask(f"formgrader/submissions/{rows[0]['id']}/")
     assert status == 200
-    assert "def double" in page and "extra-credit" in page
+    assert "double" in page and "extra-credit" in page
 
 
 @pytest.mark.slow
@@ -114,6 +114,8 @@ def test_what_is_graded_counts_as_graded_whatever_the_student_wrote(ask):
 def test_formgrader_runs_no_submission_itself(ask):
     status, text = ask(f"formgrader/api/submission/{CHAPTER}/ada/autograde", b"")
     assert status == 200 and "make autograde" in json.loads(text)["error"]
+    status, text = ask(f"formgrader/api/assignment/{CHAPTER}/generate_feedback", b"")
+    assert status == 200 and "hidden tests" in json.loads(text)["error"]
 
 
 def test_without_a_graded_class_it_says_so(tmp_path):
