@@ -7,6 +7,8 @@ beside the feedback page and files the page under a name that only who knows the
 from __future__ import annotations
 
 import re
+import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from autograder.intake import Refused, read_bytes
@@ -16,17 +18,32 @@ from autograder.verdict import Verdict
 SECRET, TIMESTAMP = "submission_secret.txt", "timestamp.txt"
 
 
-def for_exchange(root: Path, verdict: Verdict) -> None:
-    """Put beside the feedback page what release_feedback reads, if the exchange was used.
+def for_exchange(root: Path, verdicts: Iterable[Verdict]) -> None:
+    """Put beside each feedback page what release_feedback reads, where the exchange was used.
 
     The student could write both files. Of the secret only its form is trusted: it selects a name.
-    The time is the one that the collecting side saw.
+    Where it is missing a new one stands in, because release_feedback stops for the whole class at
+    a page without one. The time is the one that the collecting side saw. Raises NotRecorded.
     """
-    place = Path(verdict.student) / verdict.chapter
+    found = [(verdict, _secret(root / "submitted" / _place(verdict))) for verdict in verdicts]
+    used = {verdict.chapter for verdict, secret in found if secret}
+    for verdict, secret in found:
+        folder = root / "feedback" / _place(verdict)
+        if verdict.chapter in used and folder.is_dir():
+            secret = secret or _secret(folder) or secrets.token_hex(64)
+            if secret != _secret(folder):
+                write(folder / SECRET, secret, root)
+            write(folder / TIMESTAMP, verdict.received, root)
+
+
+def _place(verdict: Verdict) -> Path:
+    return Path(verdict.student) / verdict.chapter
+
+
+def _secret(folder: Path) -> str:
+    """The secret that lies in a folder; "" for none, and for what is none."""
     try:
-        secret = read_bytes(root / "submitted" / place / SECRET).decode("ascii")
-    except (Refused, UnicodeDecodeError):
-        return
-    if re.fullmatch(r"[0-9a-f]{128}", secret):
-        write(root / "feedback" / place / SECRET, secret, root)
-        write(root / "feedback" / place / TIMESTAMP, verdict.received, root)
+        text = read_bytes(folder / SECRET).decode("ascii", "replace")
+    except Refused:
+        return ""
+    return text if re.fullmatch(r"[0-9a-f]{128}", text) else ""

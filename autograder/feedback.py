@@ -15,7 +15,6 @@ from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
 from autograder.chapter import grade_id_of
-from autograder.exchange import for_exchange
 from autograder.storage import write
 from autograder.verdict import GRADED, Mark, Verdict
 
@@ -47,7 +46,6 @@ def write_feedback(root: Path, verdict: Verdict, notebook_name: str) -> Path:
     folder = root / "feedback" / verdict.student / verdict.chapter
     path = folder / Path(notebook_name).with_suffix(".html").name
     write(path, page(verdict), root)
-    for_exchange(root, verdict)
     return path
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from autograder.chapter import Chapter, CourseError, chapters
 from autograder.classroom import read_classroom
+from autograder.exchange import for_exchange
 from autograder.feedback import write_feedback
 from autograder.grade_one import grade_one
 from autograder.intake import Refused, Submission, find_submissions, read_bytes, strangers
@@ -80,6 +81,7 @@ def grade(
             verdict.notebook = None  # recorded: a class of a thousand must not stay in memory
             report.verdicts.append(verdict)
             progress(verdict, len(report.verdicts), len(submissions))
+        for_exchange(root, book.verdicts())
     report.verdicts.sort(key=lambda v: (v.chapter, v.student))
     return report
 

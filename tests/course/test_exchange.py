@@ -73,24 +73,27 @@ def test_there_and_back(tmp_path):
         "[late]\nshare_per_day = 0.5\n"
     )
     hub.instructor("release_assignment")
-    for name in ("ada", "lise"):
+    for name in ("ada", "lise", "zoe"):
         hub.student(name, "fetch_assignment")
-    solve(tmp_path / "ada" / CHAPTER / "tiny.ipynb")
-    for name in ("ada", "lise"):
+    for name in ("ada", "zoe"):
+        solve(tmp_path / name / CHAPTER / "tiny.ipynb")
+    for name in ("ada", "lise", "zoe"):
         hub.student(name, "submit")
-    for inbound in hub.exchange.glob("gradus/inbound/ada+*"):  # hers; she may write in it
-        (inbound / "timestamp.txt").write_text("2001-01-01 00:00:00.000000 UTC")
+    (secret,) = hub.exchange.glob("gradus/inbound/ada+*/submission_secret.txt")
+    secret.unlink()  # this must not keep the others from getting theirs
+    for path in hub.exchange.glob("gradus/inbound/*/timestamp.txt"):  # theirs to write
+        path.write_text("2001-01-01 00:00:00.000000 UTC")
     hub.instructor("collect")
-    assert "2 graded, 0 failed" in hub.grade()
+    assert "3 graded, 0 failed" in hub.grade()
 
     with Gradebook(f"sqlite:///{hub.course / 'gradebook.db'}", "gradus") as book:
         rows = {s.student.id: s for s in book.find_assignment(CHAPTER).submissions}
         marks = {name: (row.score, row.late_submission_penalty) for name, row in rows.items()}
-        assert marks == {"ada": (6, 3), "lise": (0, 0)}
+        assert marks == {"ada": (6, 3), "lise": (0, 0), "zoe": (6, 3)}
         assert all(row.timestamp >= now.replace(tzinfo=None) for row in rows.values())
 
     hub.instructor("release_feedback")
-    for name, points in (("ada", "6 of 6 points"), ("lise", "0 of 6 points")):
+    for name, points in (("zoe", "6 of 6 points"), ("lise", "0 of 6 points")):
         hub.student(name, "fetch_feedback")
         (page,) = (tmp_path / name / CHAPTER / "feedback").rglob("*.html")
         assert points in page.read_text()
