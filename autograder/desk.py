@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from autograder import ledger
 from autograder.classroom import Classroom
+from autograder.exchange import arrivals
 from autograder.intake import Refused, Submission, read_bytes
 
 Times = dict[tuple[str, str], str]  # (student, chapter) → ISO 8601, UTC
@@ -81,7 +82,10 @@ def _received(session: Session, classroom: Classroom, submission: Submission) ->
     except Refused:
         data = b""  # a link, nothing there: the time is all that can be known
     digest = hashlib.sha256(data).hexdigest()
-    seen = [_changed(submission.path), *_in_exchange(classroom.inbound, submission, data)]
+    seen = [_changed(submission.path)]
+    for copy in arrivals(classroom.inbound, submission, data):  # collect makes newer copies
+        # A folder that was moved there keeps its files' times, and gets a new one itself.
+        seen.append(max(_changed(copy), _changed(copy.parent)))
     earlier = ledger.receipt(session, submission.student, submission.chapter, digest)
     time = min([*seen, datetime.fromisoformat(earlier)] if earlier else seen)
     ledger.enter_receipt(session, submission.student, submission.chapter, digest, _text(time))
@@ -97,22 +101,6 @@ def _changed(path: Path) -> datetime:
             continue  # nothing handed in: the time of the folder
         return datetime.fromtimestamp(seconds, UTC)
     return datetime.now(UTC).replace(microsecond=0)
-
-
-def _in_exchange(inbound: Path | None, submission: Submission, data: bytes) -> list[datetime]:
-    """When the same bytes came into nbgrader's exchange, whose collect makes newer copies."""
-    if inbound is None or not data:
-        return []
-    found = []
-    for folder in inbound.glob(f"{submission.student}+{submission.chapter}+*"):
-        copy = folder / submission.path.name
-        try:
-            if not folder.is_symlink() and read_bytes(copy) == data:
-                # A folder that was moved here keeps its files' times, and gets a new one itself.
-                found.append(max(_changed(copy), _changed(folder)))
-        except Refused:
-            continue
-    return found
 
 
 def _text(time: datetime) -> str:

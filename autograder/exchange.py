@@ -1,4 +1,8 @@
-"""Feedback on its way back through nbgrader's exchange (JupyterHub).
+"""nbgrader's exchange (JupyterHub): what came in through it, and feedback on its way back.
+
+Students own what they hand in there. ``nbgrader collect`` copies it as the instructor and follows
+links, so a notebook that is a link to the solutions would come in as its owner's work: what was
+collected is therefore compared with what lies in the exchange.
 
 ``nbgrader submit`` puts a secret beside the notebook; ``nbgrader release_feedback`` looks for it
 beside the feedback page and files the page under a name that only who knows the secret can ask for.
@@ -11,11 +15,34 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-from autograder.intake import Refused, read_bytes
+from autograder.intake import Refused, Submission, read_bytes
 from autograder.storage import write
 from autograder.verdict import Verdict
 
 SECRET, TIMESTAMP = "submission_secret.txt", "timestamp.txt"
+
+
+def arrivals(inbound: Path | None, submission: Submission, data: bytes) -> list[Path]:
+    """The files in the exchange's ``inbound`` that hold these bytes; links count for nothing."""
+    found = []
+    for folder in inbound.glob(f"{submission.student}+{submission.chapter}+*") if inbound else ():
+        try:
+            copy = folder / submission.path.name
+            if not folder.is_symlink() and read_bytes(copy) == data:
+                found.append(copy)
+        except Refused:
+            continue
+    return found
+
+
+def doubt(inbound: Path | None, submission: Submission) -> list[str]:
+    """A flag for a person if the exchange is in use and does not hold what was collected."""
+    try:
+        if inbound is None or arrivals(inbound, submission, read_bytes(submission.path)):
+            return []
+    except Refused:
+        return []  # it is refused as it is
+    return ["the exchange does not hold this file: it was a link, or was changed since"]
 
 
 def for_exchange(root: Path, verdicts: Iterable[Verdict]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from autograder.chapter import Chapter, CourseError, chapters
 from autograder.classroom import read_classroom
-from autograder.exchange import for_exchange
+from autograder.exchange import doubt, for_exchange
 from autograder.feedback import write_feedback
 from autograder.grade_one import grade_one
 from autograder.intake import Refused, Submission, find_submissions, read_bytes, strangers
@@ -75,8 +75,11 @@ def grade(
         for name in sorted({s.chapter for s in submissions}):
             book.open_chapter(known[name])
         times = book.open_class(classroom, submissions)
+        paths = {(s.student, s.chapter): s for s in submissions}
         for verdict in _verdicts(course, submissions, jobs):
             verdict.received = times[verdict.student, verdict.chapter]
+            found = paths[verdict.student, verdict.chapter]
+            verdict.flags += doubt(classroom.inbound, found)
             _give_back(root, book, verdict, files[verdict.chapter])
             verdict.notebook = None  # recorded: a class of a thousand must not stay in memory
             report.verdicts.append(verdict)

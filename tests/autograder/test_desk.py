@@ -11,6 +11,7 @@ from nbgrader.api import Gradebook
 
 from autograder import desk
 from autograder.classroom import read_classroom
+from autograder.exchange import doubt
 from autograder.intake import find_submissions
 from autograder.record import Book
 from autograder.verdict import Mark, Verdict
@@ -185,3 +186,24 @@ def test_a_folder_without_a_notebook_has_a_time_too(tmp_path, chapter):
     (tmp_path / "submitted" / "bob" / CHAPTER / "tiny.ipynb").symlink_to("/etc/passwd")
     times = record(tmp_path, chapter)
     assert all(datetime.fromisoformat(t) >= NOW - timedelta(minutes=10) for t in times.values())
+
+
+def test_a_link_in_the_exchange_is_flagged(tmp_path):
+    """nbgrader's collect follows links, and would bring the solutions in as a student's work."""
+    secret = tmp_path / "solution.ipynb"
+    secret.write_bytes(b"{}")
+    inbound = tmp_path / "inbound"
+    for student, other in (("ada", b"{}"), ("bob", None), ("carl", b"{ }")):
+        path = hand_in(tmp_path, student, b"{}")
+        folder = inbound / f"{student}+{CHAPTER}+2001-01-01+x"
+        folder.mkdir(parents=True)
+        if other is None:
+            (folder / path.name).symlink_to(secret)
+        else:
+            (folder / path.name).write_bytes(other)
+    submissions = find_submissions(tmp_path, {CHAPTER: "tiny.ipynb"})
+    flags = {s.student: doubt(inbound, s) for s in submissions}
+    assert {student: bool(said) for student, said in flags.items()} == {
+        "ada": False, "bob": True, "carl": True,
+    }  # fmt: skip
+    assert not any(doubt(None, s) for s in submissions)

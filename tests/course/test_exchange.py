@@ -11,6 +11,8 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
+from autograder.record import Book
+
 ROOT = Path(__file__).parents[2]
 COURSE = ROOT / "tests" / "fixtures" / "course"
 CHAPTER = "00_tiny"
@@ -83,6 +85,10 @@ def test_there_and_back(tmp_path):
     secret.unlink()  # this must not keep the others from getting theirs
     for path in hub.exchange.glob("gradus/inbound/*/timestamp.txt"):  # theirs to write
         path.write_text("2001-01-01 00:00:00.000000 UTC")
+    (own,) = hub.exchange.glob("gradus/inbound/zoe+*/tiny.ipynb")
+    elsewhere = Path(shutil.copy(own, tmp_path / "an answer that is not hers.ipynb"))
+    own.unlink()
+    own.symlink_to(elsewhere)  # collect follows it
     hub.instructor("collect")
     assert "3 graded, 0 failed" in hub.grade()
 
@@ -91,6 +97,11 @@ def test_there_and_back(tmp_path):
         marks = {name: (row.score, row.late_submission_penalty) for name, row in rows.items()}
         assert marks == {"ada": (6, 3), "lise": (0, 0), "zoe": (6, 3)}
         assert all(row.timestamp >= now.replace(tzinfo=None) for row in rows.values())
+
+    with Book(hub.course) as book:
+        flags = {v.student: v.flags for v in book.verdicts()}
+    assert flags["ada"] == flags["lise"] == []
+    assert any("exchange" in flag for flag in flags["zoe"])
 
     hub.instructor("release_feedback")
     for name, points in (("zoe", "6 of 6 points"), ("lise", "0 of 6 points")):
