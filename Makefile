@@ -41,7 +41,7 @@ autograde: $(READY)  ## instructor: grade what lies in submitted/: make autograd
 	@$(RUN) -m autograder grade $(CH) --sandbox none $(ARGS)
 
 formgrader: $(READY)  ## instructor: look at the marks in nbgrader's formgrader [ROOT=/path/of/the/class]
-	@$(RUN) -m autograder formgrader $(if $(ROOT),--root $(ROOT)) $(ARGS)
+	@$(RUN) -m autograder formgrader $(if $(ROOT),--root "$(ROOT)") $(ARGS)
 
 demo: $(READY)  ## instructor: make a class of 12, grade it, print the marks
 	@$(RUN) -m autograder demo

@@ -50,8 +50,9 @@ def set_time(submission: SubmittedAssignment, classroom: Classroom, received: st
     if received:
         submission.timestamp = _naive(datetime.fromisoformat(received))
     key = submission.student.id, submission.assignment.name
-    if key in classroom.extended:
-        submission.extension = classroom.extended[key] - classroom.due[key[1]]
+    if key[1] in classroom.due:
+        due = classroom.due[key[1]]
+        submission.extension = classroom.extended[key] - due if key in classroom.extended else None
 
 
 def _enroll(session: Session, classroom: Classroom) -> None:

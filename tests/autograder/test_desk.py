@@ -6,7 +6,6 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from nbgrader.api import Gradebook
 
 from autograder import desk
@@ -137,7 +136,7 @@ def test_the_exchange_saw_it_before_it_was_collected(tmp_path, chapter, monkeypa
     (tmp_path / "home" / path.name).write_bytes(b"{}")
     days = {path: 5, inbound: 0, tmp_path / "home": 0}
     days |= {p: 3 for p in inbound.glob("*+b*")} | {p: 4 for p in inbound.glob("*+moved")}
-    days |= {p: 1 for p in inbound.glob("*+a")}
+    days |= {p: 1 for p in inbound.glob("*+a")} | {p: 0 for p in inbound.glob("*+moved/*")}
 
     def changed(place):
         return NOW + timedelta(days=days.get(place, days.get(place.parent, 0)))
@@ -150,21 +149,25 @@ def test_the_exchange_saw_it_before_it_was_collected(tmp_path, chapter, monkeypa
     assert record(tmp_path, chapter)["ada"] == (NOW + timedelta(days=3)).isoformat()
 
 
-@pytest.mark.parametrize("extended", [False, True])
-def test_a_new_due_date_changes_penalties_without_grading_again(tmp_path, chapter, extended):
+def test_a_new_due_date_changes_penalties_without_grading_again(tmp_path, chapter):
     hand_in(tmp_path, "ada", b"{}")
-    state(tmp_path, NOW - timedelta(days=9))
+    due, later = NOW - timedelta(days=9), NOW + timedelta(days=1)
+    state(tmp_path, due)
     record(tmp_path, chapter)
-    assert seen(tmp_path)[1] == 1.0  # the maximum: half
-    if extended:
-        until = (NOW + timedelta(days=1)).isoformat()
-        state(tmp_path, NOW - timedelta(days=9),
-              f"{LATE}[chapters.{CHAPTER}.extensions]\nada = {until}\n")  # fmt: skip
-    else:
-        state(tmp_path, NOW + timedelta(days=1))
-    with Book(tmp_path) as book:
-        book.open_class(read_classroom(tmp_path, [CHAPTER]), [])
-    assert seen(tmp_path)[1] == 0
+    extension = f"{LATE}[chapters.{CHAPTER}.extensions]\nada = {later.isoformat()}\n"
+    half = 1.0  # the maximum
+    for stated, more, penalty in (
+        (due, LATE, half),
+        (later, LATE, 0),
+        (due, LATE, half),
+        (due, extension, 0),
+        (due, LATE, half),
+        (due, "", 0),
+    ):
+        state(tmp_path, stated, more)
+        with Book(tmp_path) as book:
+            book.open_class(read_classroom(tmp_path, [CHAPTER]), [])
+        assert seen(tmp_path)[1] == penalty
 
 
 def test_a_persons_marks_change_the_penalty(tmp_path, chapter):

@@ -153,6 +153,8 @@ def test_a_full_disk_costs_what_does_not_fit_and_a_rerun_completes(tmp_path, cha
         for student in ("bob", "carl"):
             with pytest.raises(NotRecorded, match="the disk is full"):
                 book.record(verdict(chapter, student), "tiny.ipynb")
+        with pytest.raises(NotRecorded, match="tiny.ipynb cannot be written: the disk is full"):
+            write(root / "autograded" / "ada" / CHAPTER / "tiny.ipynb", "text" * 2000, root)
         assert files(root) == before
         assert [v.student for v in book.verdicts()] == ["ada"]
         ballast.unlink()
