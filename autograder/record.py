@@ -27,7 +27,7 @@ from nbgrader.api import (
 from nbgrader.preprocessors import SaveCells
 from nbgrader.utils import compute_checksum
 from sqlalchemy import URL, create_engine, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from autograder import desk, ledger
@@ -53,7 +53,7 @@ class Book:
         self.sources: dict[str, dict[str, NotebookNode]] = {}
         self._alembic_on_path()
         with _usable(db_url or str(root / "gradebook.db")):
-            url = _patient(make_url(db_url or f"sqlite:///{root / 'gradebook.db'}"))
+            url = _patient(_address(db_url or f"sqlite:///{root / 'gradebook.db'}"))
             _try_to_write(url)
             self.db_url = url.render_as_string(hide_password=False)
             self.gradebook = Gradebook(self.db_url, course_id)
@@ -211,12 +211,27 @@ class Book:
 
 @contextmanager
 def _usable(shown: str) -> Iterator[None]:
-    """Errors of the database as one clear line; ``shown`` without a password."""
+    """Errors of the database at ``shown`` as one clear line."""
     try:
         yield
     except (SQLAlchemyError, InvalidEntry, OSError, ModuleNotFoundError) as error:
-        name = repr(make_url(shown)) if "://" in shown else shown
-        raise CourseError(f"the gradebook {name} cannot be used: {why(error)}") from error
+        raise CourseError(f"the gradebook {_named(shown)} cannot be used: {why(error)}") from error
+
+
+def _named(address: str) -> str:
+    """An address without its password; a path as it is."""
+    try:
+        return repr(_address(address))
+    except ArgumentError:
+        return address.rpartition("@")[2] if "://" in address else address
+
+
+def _address(text: str) -> URL:
+    """Raises ArgumentError for what is no address, also where SQLAlchemy has a ValueError."""
+    try:
+        return make_url(text)
+    except ValueError as error:  # a port that is no number
+        raise ArgumentError(str(error)) from None
 
 
 def _patient(url: URL) -> URL:

@@ -13,7 +13,8 @@ from nbgrader.api import Gradebook
 
 from autograder.chapter import CourseError
 from autograder.grade import grade
-from autograder.record import Book
+from autograder.record import Book, NotRecorded
+from autograder.verdict import Mark, Verdict
 from tests.autograder.conftest import CHAPTER, COURSE, fill, hand_in
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
@@ -109,3 +110,17 @@ def test_a_database_that_may_not_be_written(server, tmp_path):
         Book(tmp_path, url)
     with pytest.raises(CourseError, match='"none" does not exist'):
         Book(tmp_path, server.replace("/postgres", "/none"))
+
+
+def test_a_lost_connection_costs_one_submission_and_a_rerun_completes(server, tmp_path, chapter):
+    psycopg = pytest.importorskip("psycopg")
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    verdict = Verdict("zoe", CHAPTER, marks=[Mark("ex-0-1-hidden-1", "", 2, 2)])
+    with Book(tmp_path, server) as book:
+        book.open_chapter(chapter)
+        with psycopg.connect(server.replace("+psycopg", "")) as other:
+            other.execute(f"{others} AND datname = current_database()")
+        with pytest.raises(NotRecorded):
+            book.record(verdict, "tiny.ipynb")
+        book.record(verdict, "tiny.ipynb")
+    assert {row[1] for row in contents(server) if row[0] == "zoe"} == {2}

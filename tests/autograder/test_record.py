@@ -78,7 +78,9 @@ def test_a_gradebook_that_is_not_one(tmp_path, capfd):
     assert "it is not a database" in said and str(tmp_path / "gradebook.db") in said
     assert "folder is missing" in refusal(tmp_path / "none")
     assert "driver is not installed" in refusal(tmp_path, "oracle2://here/gradebook")
-    assert "not a database address" in refusal(tmp_path, "gradebook")
+    for address in ("gradebook", "postgresql://ada:secret@here:port/gradus", "://ada:secret@x"):
+        said = refusal(tmp_path, address)
+        assert "not a database address" in said and "secret" not in said
     assert capfd.readouterr() == ("", "")
 
 
