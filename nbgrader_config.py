@@ -4,7 +4,9 @@ import os
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent
+COURSE = Path(__file__).resolve().parent
+# Where submitted/ and the gradebook lie: `make formgrader ROOT=/path/of/a/class` says it.
+ROOT = Path(os.environ.get("GRADUS_ROOT", COURSE)).resolve()
 c = get_config()  # noqa: F821 (traitlets puts it here)
 
 # One thread: several kernels at once would otherwise fight for the cores, and results would
@@ -15,8 +17,9 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 
 c.CourseDirectory.course_id = "gradus"
 c.CourseDirectory.root = str(ROOT)
-c.CourseDirectory.source_directory = "solutions"
-c.CourseDirectory.release_directory = "notebooks"
+elsewhere = "" if ROOT == COURSE else f"{COURSE}/"
+c.CourseDirectory.source_directory = f"{elsewhere}solutions"
+c.CourseDirectory.release_directory = f"{elsewhere}notebooks"
 c.CourseDirectory.submitted_directory = "submitted"
 c.CourseDirectory.autograded_directory = "autograded"
 c.CourseDirectory.feedback_directory = "feedback"
@@ -33,5 +36,6 @@ c.ClearSolutions.code_stub = {
 c.Execute.timeout = 60
 c.Execute.shutdown_kernel = "immediate"
 
-# `make formgrader` makes this folder; without it nbgrader's course list reports an error.
-c.Exchange.root = str(ROOT / ".exchange")
+# `make formgrader` makes the folder in the course; without it nbgrader's course list reports an
+# error. On a JupyterHub: GRADUS_EXCHANGE=/srv/nbgrader/exchange, a folder everyone can write.
+c.Exchange.root = os.environ.get("GRADUS_EXCHANGE", str(COURSE / ".exchange"))

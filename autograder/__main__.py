@@ -78,7 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     readme = commands.add_parser("readme", help="write the course map into README.md")
     readme.add_argument("--check", action="store_true", help="only say whether it has drifted")
     readme.set_defaults(run=_readme)
-    formgrader = commands.add_parser("formgrader", help="open nbgrader's formgrader")
+    formgrader = commands.add_parser("formgrader", help="open nbgrader's formgrader on a class")
+    formgrader.add_argument("--root", type=Path, help="where the class lies (default: the course)")
+    formgrader.add_argument("--db", default="", metavar="URL", help="gradebook (default: in root)")
+    formgrader.add_argument("options", nargs="*", metavar="-- OPTION", help="for JupyterLab")
     formgrader.set_defaults(run=_formgrader)
     return parser
 
@@ -126,7 +129,8 @@ def _grade(arguments: argparse.Namespace) -> int:
     )
     with progress() as show:
         report = grade(root, arguments.course, options, show)
-    for line in [f"left out: {line}" for line in report.left_out] + report.alike:
+    left_out = [f"left out: {line}" for line in report.left_out]
+    for line in left_out + report.alike + [f"not recorded: {u}" for u in report.unrecorded]:
         print(line, file=sys.stderr)
     counts = ", ".join(f"{count} {status}" for status, count in report.counts.items())
     again = f" ({report.skipped} recorded before)" if report.skipped else ""
@@ -207,11 +211,10 @@ def _readme(arguments: argparse.Namespace) -> int:
 
 
 def _formgrader(arguments: argparse.Namespace) -> int:
-    from gradus.student import open_jupyter
+    from autograder.formgrader import open_formgrader
 
-    (arguments.course / ".exchange").mkdir(exist_ok=True)
-    open_jupyter(arguments.course, arguments.course, ["--ServerApp.default_url=/formgrader"])
-    return 0
+    root = arguments.root or arguments.course
+    return open_formgrader(arguments.course, root, arguments.db, arguments.options)
 
 
 def _write_json(path: Path | None, data: object) -> None:

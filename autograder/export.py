@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 from autograder.marks import ClassMarks, Person, Score
-from autograder.record import write
+from autograder.storage import write
 
 Cell = str | float | None
 Row = list[Cell]
@@ -32,7 +32,7 @@ def write_exports(room: ClassMarks, folder: Path) -> list[Path]:
     paths = []
     for name, rows in tables.items():
         paths.append(folder / f"{name}.csv")
-        write(paths[-1], as_csv(rows))
+        write(paths[-1], as_csv(rows), paths[-1].parent)
     return paths
 
 

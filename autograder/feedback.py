@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
 from autograder.chapter import grade_id_of
-from autograder.record import write
+from autograder.storage import write
 from autograder.verdict import GRADED, Mark, Verdict
 
 PAGE = """<!DOCTYPE html>
@@ -45,7 +45,7 @@ def write_feedback(root: Path, verdict: Verdict, notebook_name: str) -> Path:
     """Write ``feedback/<student>/<chapter>/<name>.html`` and return its path."""
     folder = root / "feedback" / verdict.student / verdict.chapter
     path = folder / Path(notebook_name).with_suffix(".html").name
-    write(path, page(verdict))
+    write(path, page(verdict), root)
     return path
 
 

@@ -16,6 +16,8 @@ from typing import Any
 
 from autograder import resume
 from autograder.chapter import Chapter, CourseError, chapters
+from autograder.classroom import read_classroom
+from autograder.exchange import doubt, for_exchange
 from autograder.feedback import write_feedback
 from autograder.grade_one import Work
 from autograder.intake import (
@@ -30,8 +32,10 @@ from autograder.likeness import alike
 from autograder.record import Book
 from autograder.sandbox import NONE
 from autograder.scheduler import graded_locally
+from autograder.storage import NotRecorded
 from autograder.verdict import FAILED, GRADED, NEEDS_PERSON, Verdict
 
+TOO_MANY_FAILURES = 3  # to record, one after another: the disk is full, or the gradebook gone
 Progress = Callable[[Verdict, int, int], None]
 
 
@@ -55,6 +59,7 @@ class Report:
     verdicts: list[Verdict] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     alike: list[str] = field(default_factory=list)  # answers that several students share
+    unrecorded: list[str] = field(default_factory=list)  # what could not be written, and why
     skipped: int = 0  # verdicts that an earlier run had recorded
 
     @property
@@ -64,8 +69,8 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 only if every submission was graded."""
-        return 0 if self.counts[GRADED] == len(self.verdicts) else 1
+        """0 only if every submission was graded and recorded."""
+        return int(bool(self.unrecorded) or self.counts[GRADED] < len(self.verdicts))
 
     def summary(self) -> dict[str, Any]:
         """Plain data for ``--json``."""
@@ -73,6 +78,7 @@ class Report:
             "counts": self.counts,
             "left_out": self.left_out,
             "alike": self.alike,
+            "unrecorded": self.unrecorded,
             "submissions": [verdict.summary() for verdict in self.verdicts],
         }
 
@@ -95,11 +101,17 @@ def grade(
     submissions = [s for s in find_submissions(root, files) if s.chapter in wanted]
     submissions = _of_students(submissions, set(options.students))
     report = Report(left_out=strangers(root, files))
+    classroom = read_classroom(root, known)
     with Book(root, options.db_url) as book:
         for name in sorted({s.chapter for s in submissions}):
             book.open_chapter(known[name])
-        _Run(root, course, known, book, options, report, progress).grade(submissions)
-        report.alike = alike(book.verdicts())
+        times = book.open_class(classroom, submissions)
+        run = _Run(root, course, known, book, options, report, progress)
+        run.grade(submissions, times)
+        on_record = book.verdicts()
+        report.alike = alike(on_record)
+        with run.noting("the exchange's files"):
+            for_exchange(root, on_record)
     report.verdicts.sort(key=lambda v: (v.chapter, v.student))
     return report
 
@@ -115,7 +127,9 @@ class _Run:
         self.options: Options = options
         self.report: Report = report
         self.progress: Progress = progress
-        self.total = 0
+        self.total = self.failures = 0  # failures to record, one after another
+        self.times: dict[tuple[str, str], str] = {}
+        self.places: dict[tuple[str, str], Submission] = {}
         self.previous = {(v.student, v.chapter): v for v in book.verdicts()}
         self.notes: dict[tuple[str, str], list[str]] = {}
         self.against = {
@@ -123,17 +137,19 @@ class _Run:
             for name, chapter in known.items()
         }
 
-    def grade(self, submissions: list[Submission]) -> None:
-        self.total = len(submissions)
-        work = []
-        for submission in submissions:
-            item = self.look_at(submission)
-            if item is not None:
-                work.append(item)
+    def grade(self, submissions: list[Submission], times: dict[tuple[str, str], str]) -> None:
+        """All of them; ``times``: when each was handed in, by student and chapter."""
+        self.total, self.times = len(submissions), times
+        self.places = {(s.student, s.chapter): s for s in submissions}
+        work = [item for s in submissions if (item := self.look_at(s)) is not None]
         with contextlib.closing(self.graded(work)) as verdicts:
             for item, verdict in verdicts:
                 self.complete(item, verdict)
                 self.give_back(verdict)
+                if self.failures == TOO_MANY_FAILURES:
+                    left = len(work) - len(self.report.verdicts) + self.report.skipped
+                    self.report.unrecorded.append(f"stopped: {left} more were not graded")
+                    return
 
     def look_at(self, submission: Submission) -> Work | None:
         """The work that a submission needs; None if there is none, or it cannot be read."""
@@ -190,18 +206,30 @@ class _Run:
     def give_back(self, verdict: Verdict) -> None:
         """Feedback, then the gradebook; a page that cannot be made must not stop the class."""
         name = self.known[verdict.chapter].notebook_name
-        try:
-            write_feedback(self.root, verdict, name)
-        except Exception as error:
-            verdict.status = NEEDS_PERSON
-            verdict.cause = f"no feedback page: {type(error).__name__}: {error}"
-        try:
+        key = (verdict.student, verdict.chapter)
+        verdict.received = self.times.get(key, "")
+        verdict.flags += doubt(self.book.classroom.inbound, self.places[key])
+        with self.noting(f"{verdict.chapter} {verdict.student}"):
+            try:
+                write_feedback(self.root, verdict, name)
+            except NotRecorded:
+                raise
+            except Exception as error:
+                verdict.status = NEEDS_PERSON
+                verdict.cause = f"no feedback page: {type(error).__name__}: {error}"
             self.book.record(verdict, name)
-        except Exception as error:
-            self.book.gradebook.db.rollback()
-            verdict.status = NEEDS_PERSON
-            verdict.cause = f"it could not be recorded: {error}; grade again"
         self.count(verdict)
+
+    @contextlib.contextmanager
+    def noting(self, what: str) -> Iterator[None]:
+        """Note what could not be written, in one line, and go on."""
+        try:
+            yield
+        except NotRecorded as error:
+            self.failures += 1
+            self.report.unrecorded.append(f"{what}: {error}; grade again")
+        else:
+            self.failures = 0
 
     def count(self, verdict: Verdict) -> None:
         verdict.notebook = None  # written: a class of a thousand must not stay in memory

@@ -17,7 +17,8 @@ from typing import Any
 
 from autograder.limits import LIMITS
 
-ORDINARY = ("timestamp.txt", ".ipynb_checkpoints", ".DS_Store")  # what tools leave there: no news
+# What tools leave there: no news.
+ORDINARY = ("timestamp.txt", "submission_secret.txt", ".ipynb_checkpoints", ".DS_Store")
 STUDENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 

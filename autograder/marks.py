@@ -138,7 +138,7 @@ def read_marks(root: Path, known: dict[str, Chapter], db_url: str = "") -> Class
     try:
         with Book(root, db_url) as book:
             verdicts = book.verdicts()
-            return _classroom(book.gradebook.db, known, verdicts)
+            return _read(book.gradebook.db, known, verdicts)
     except ArgumentError:
         raise CourseError("--db needs a URL such as postgresql://user@host/gradebook") from None
     except (SQLAlchemyError, ImportError) as error:  # ImportError: no driver for this database
@@ -147,7 +147,7 @@ def read_marks(root: Path, known: dict[str, Chapter], db_url: str = "") -> Class
         raise CourseError(f"the gradebook {url} cannot be read ({cause})") from error
 
 
-def _classroom(session: Session, known: dict[str, Chapter], verdicts: list[Verdict]) -> ClassMarks:
+def _read(session: Session, known: dict[str, Chapter], verdicts: list[Verdict]) -> ClassMarks:
     scores = _scores(session)
     if not scores:
         raise CourseError("the gradebook holds no submission yet: grade first")

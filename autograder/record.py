@@ -1,12 +1,16 @@
 """Step 5: write verdicts into nbgrader's gradebook, and the graded notebook to ``autograded/``.
 
 One process writes, with nbgrader's own ORM classes, one session, and one commit a submission. What
-a person entered in formgrader (manual scores, comments) is never touched.
+a person entered in formgrader (manual scores, comments) is never touched. What cannot be written
+is rolled back and said in one line: CourseError where no submission could be recorded at all,
+NotRecorded where one was not.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -15,30 +19,45 @@ from nbgrader.api import (
     Comment,
     Grade,
     Gradebook,
+    InvalidEntry,
     Student,
     SubmittedAssignment,
     SubmittedNotebook,
 )
 from nbgrader.preprocessors import SaveCells
 from nbgrader.utils import compute_checksum
+from sqlalchemy import URL, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from autograder import ledger
+from autograder import desk, ledger
 from autograder.chapter import Chapter, CourseError, grade_id_of
+from autograder.classroom import Classroom
+from autograder.intake import Submission
 from autograder.release import gradebook_source
+from autograder.storage import NotRecorded, why, write
 from autograder.verdict import Verdict
+
+# Seconds that a gradebook which another program (formgrader, a backup) holds is waited for.
+BUSY_SECONDS = 60
+CONNECT_SECONDS = 15  # until a database server counts as unreachable
 
 
 class Book:
     """The gradebook of a course; use as a context manager."""
 
     def __init__(self, root: Path, db_url: str = "", course_id: str = "gradus") -> None:
+        """Open the gradebook, made where there is none. CourseError if it cannot be written."""
         self.root = root
-        self.db_url = db_url or f"sqlite:///{root / 'gradebook.db'}"
-        self._alembic_on_path()
-        self.gradebook = Gradebook(self.db_url, course_id)
-        ledger.TABLE.create(self.gradebook.engine, checkfirst=True)
+        self.classroom = Classroom()
         self.sources: dict[str, dict[str, NotebookNode]] = {}
+        self._alembic_on_path()
+        with _usable(db_url or str(root / "gradebook.db")):
+            url = _patient(_address(db_url or f"sqlite:///{root / 'gradebook.db'}"))
+            _try_to_write(url)
+            self.db_url = url.render_as_string(hide_password=False)
+            self.gradebook = Gradebook(self.db_url, course_id)
+            ledger.METADATA.create_all(self.gradebook.engine)
 
     def __enter__(self) -> Book:
         return self
@@ -59,6 +78,23 @@ class Book:
 
     def open_chapter(self, chapter: Chapter) -> None:
         """Make (or update) the assignment and its cells. Raises CourseError if they do not fit."""
+        with _usable(self.db_url):
+            self._open_chapter(chapter)
+
+    def open_class(
+        self, classroom: Classroom, submissions: Iterable[Submission]
+    ) -> dict[tuple[str, str], str]:
+        """Roster, due dates and times of receipt, after the chapters were opened, in one commit.
+
+        Returns for each (student, chapter) when it was handed in, for ``Verdict.received``.
+        """
+        self.classroom = classroom
+        with _usable(self.db_url):
+            times = desk.open_class(self.gradebook.db, classroom, submissions)
+            self.gradebook.db.commit()
+            return times
+
+    def _open_chapter(self, chapter: Chapter) -> None:
         source = gradebook_source(chapter.notebook)
         notebook_id = Path(chapter.notebook_name).stem
         self.gradebook.update_or_create_assignment(chapter.name)
@@ -83,8 +119,23 @@ class Book:
         """Marks into the gradebook (one commit), the executed notebook into ``autograded/``.
 
         A verdict without marks makes a row all the same, which asks for a manual grade; marks of
-        an earlier run stay as they are.
+        an earlier run stay as they are. Raises NotRecorded after a roll-back: a rerun completes.
         """
+        try:
+            self._record(verdict, notebook_name)
+        except BaseException as error:
+            self._roll_back()
+            if isinstance(error, SQLAlchemyError | OSError):
+                raise NotRecorded(f"the gradebook was not changed: {why(error)}") from error
+            raise
+
+    def _roll_back(self) -> None:
+        try:
+            self.gradebook.db.rollback()
+        except SQLAlchemyError:  # the connection itself is gone: the next use takes a new one
+            self.gradebook.db.remove()
+
+    def _record(self, verdict: Verdict, notebook_name: str) -> None:
         notebook_id = Path(notebook_name).stem
         submitted = self._submitted_notebook(verdict, notebook_id)
         marks = {mark.grade_id: mark for mark in verdict.marks}
@@ -99,7 +150,10 @@ class Book:
             graded = self._graded_notebook(verdict)
             self._comment(submitted, graded)
             folder = self.root / "autograded" / verdict.student / verdict.chapter
-            write(folder / notebook_name, nbformat.writes(graded) + "\n")
+            write(folder / notebook_name, nbformat.writes(graded) + "\n", self.root)
+        if self.classroom.stated:
+            desk.set_time(submitted.assignment, self.classroom, verdict.received)
+            desk.stamp(self.gradebook.db, submitted, self.classroom)
         ledger.enter(self.gradebook.db, verdict)
         self.gradebook.db.commit()
 
@@ -155,9 +209,55 @@ class Book:
             comment.auto_comment = "No response." if untouched else None
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+@contextmanager
+def _usable(shown: str) -> Iterator[None]:
+    """Errors of the database at ``shown`` as one clear line."""
+    try:
+        yield
+    except (SQLAlchemyError, InvalidEntry, OSError, ModuleNotFoundError) as error:
+        raise CourseError(f"the gradebook {_named(shown)} cannot be used: {why(error)}") from error
+
+
+def _named(address: str) -> str:
+    """An address without its password; a path as it is."""
+    try:
+        return repr(_address(address))
+    except ArgumentError:
+        return address.rpartition("@")[2] if "://" in address else address
+
+
+def _address(text: str) -> URL:
+    """Raises ArgumentError for what is no address, also where SQLAlchemy has a ValueError."""
+    try:
+        return make_url(text)
+    except ValueError as error:  # a port that is no number
+        raise ArgumentError(str(error)) from None
+
+
+def _patient(url: URL) -> URL:
+    """The same database, with a limit to the time that a lock or a server is waited for."""
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        waits = {"timeout": str(BUSY_SECONDS)}
+    elif kind == "postgresql":
+        lock = f"-c lock_timeout={BUSY_SECONDS}s"
+        waits = {"connect_timeout": str(CONNECT_SECONDS), "options": lock}
+    else:
+        waits = {}
+    return url.update_query_dict(waits | dict(url.query))
+
+
+def _try_to_write(url: URL) -> None:
+    """Write something and take it back: a read-only or locked gradebook shows before a class runs.
+
+    On its own connection, before nbgrader's: its own error handling logs whole tracebacks.
+    """
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            if url.get_backend_name() == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection.exec_driver_sql("CREATE TABLE gradus_probe (x INTEGER)")
+            connection.rollback()
+    finally:
+        engine.dispose()

@@ -23,10 +23,10 @@ from markupsafe import Markup
 
 from autograder import analysis
 from autograder.chapter import CourseError, Exercise, chapters
-from autograder.marks import ClassMarks, Person, Score, read_marks
 from autograder.export import write_exports
 from autograder.intake import STUDENT_NAME
-from autograder.record import write
+from autograder.marks import ClassMarks, Person, Score, read_marks
+from autograder.storage import NotRecorded, write
 from autograder.verdict import FAILED, GRADED, NEEDS_PERSON, Mark, Verdict
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -71,9 +71,12 @@ def write_report(course: Path, root: Path, db_url: str = "", out: Path | None = 
     room = read_marks(root, chapters(course), db_url)
     written = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     try:
+        out.mkdir(parents=True, exist_ok=True)
         return _write_pages(room, root, out, written)
     except OSError as error:
         raise CourseError(f"{out} cannot be written ({error.strerror})") from error
+    except NotRecorded as error:
+        raise CourseError(str(error)) from error
 
 
 def _write_pages(room: ClassMarks, root: Path, out: Path, written: str) -> Path:
@@ -81,17 +84,17 @@ def _write_pages(room: ClassMarks, root: Path, out: Path, written: str) -> Path:
     for person in room.people.values():
         page = out / "students" / page_name(person.id)
         wanted.add(page)
-        _write(page, student_page(room, person, written, root, page.parent))
+        _write(page, student_page(room, person, written, root, page.parent), out)
     _remove_earlier(out / "students", wanted)
     write_exports(room, out)
     index = out / "index.html"
-    _write(index, index_page(room, written))  # last: it links to all the others
+    _write(index, index_page(room, written), out)  # last: it links to all the others
     return index
 
 
-def _write(path: Path, page: str) -> None:
+def _write(path: Path, page: str, out: Path) -> None:
     # A lone surrogate, which a submission can smuggle into a message, is no text in any encoding.
-    write(path, page.encode("utf-8", "replace").decode())
+    write(path, page.encode("utf-8", "replace").decode(), out)
 
 
 def _remove_earlier(folder: Path, wanted: set[Path]) -> None:

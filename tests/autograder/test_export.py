@@ -8,8 +8,8 @@ import pytest
 from nbgrader.plugins.export import CsvExportPlugin
 
 from autograder.chapter import chapters
-from autograder.marks import read_marks
 from autograder.export import as_csv, canvas, defused, moodle, write_exports
+from autograder.marks import read_marks
 from autograder.record import Book
 from autograder.verdict import FAILED, Verdict
 from tests.autograder.conftest import CHAPTER, COURSE, record, verdict_of

@@ -36,7 +36,7 @@ def test_the_pins_of_the_course():
     assert pinned(ALL["jupyterlab"]).startswith("4.")
 
 
-@pytest.mark.parametrize("extra", [None, "teach", "dev"])
+@pytest.mark.parametrize("extra", [None, "teach", "dev", "postgres"])
 def test_the_lock_holds_every_dependency_in_the_allowed_range(extra):
     wanted = PROJECT["optional-dependencies"][extra] if extra else PROJECT["dependencies"]
     for requirement in map(Requirement, wanted):
