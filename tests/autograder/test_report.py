@@ -335,7 +335,7 @@ def test_the_command(honest, tmp_path, capsys):
     "prepare, said",
     [
         (lambda root: None, "has no gradebook.db: grade first"),
-        (lambda root: (root / "gradebook.db").write_text("no database" * 99), "cannot be read"),
+        (lambda root: (root / "gradebook.db").write_text("no database" * 99), "cannot be used"),
         (lambda root: Book(root).gradebook.close(), "no submission yet: grade first"),
     ],
 )
