@@ -13,6 +13,7 @@ import builtins
 import symtable
 import textwrap
 from dataclasses import dataclass
+from functools import cached_property
 
 PARTS = ("Arrange", "Act", "Assert")
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
@@ -50,15 +51,15 @@ class TestCell:
     act: Part
     assertion: Part
 
-    @property
+    @cached_property
     def given(self) -> list[str]:
         return sorted(self.arrange.bound & self.act.read)
 
-    @property
+    @cached_property
     def shipped(self) -> list[str]:
         return sorted(self.act.bound & self.assertion.read)
 
-    @property
+    @cached_property
     def answer_texts(self) -> dict[str, str]:
         """Names that Act assigns from ``observe.source(thing)`` → the thing's name."""
         found = {}

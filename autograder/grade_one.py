@@ -11,7 +11,6 @@ import atexit
 import threading
 import time
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 import nbformat
@@ -28,6 +27,7 @@ from autograder.run import Probe, Run, run
 from autograder.sandbox import NONE
 from autograder.verdict import FAILED, NEEDS_PERSON, Answer, Mark, Verdict
 
+DESKS = 2  # chapters that a worker has open: the one that ends and the one that begins
 _one_at_a_time = threading.Lock()  # one kernel and one judge a process, whatever threads there are
 
 
@@ -57,16 +57,22 @@ class Desk:
         return self._probes[exercise.key]
 
 
-@lru_cache(maxsize=64)
+_open: dict[tuple[Path, str], Desk] = {}  # a class comes chapter by chapter: few are enough
+
+
 def desk(root: Path, name: str) -> Desk:
-    """The desk of a chapter, opened once per worker."""
-    chapter = chapters(root)[name]
-    path = root / "notebooks" / name / chapter.notebook_name
-    if not path.is_file():
-        raise CourseError(f"{path} does not exist: run `make notebooks CH={name}`")
-    opened = Desk(chapter, nbformat.read(path, as_version=4))
-    atexit.register(opened.judge.close)
-    return opened
+    """The desk of a chapter, kept while a worker is at it: each holds a process with torch."""
+    key = (root, name)
+    if key not in _open:
+        chapter = chapters(root)[name]
+        path = root / "notebooks" / name / chapter.notebook_name
+        if not path.is_file():
+            raise CourseError(f"{path} does not exist: run `make notebooks CH={name}`")
+        while len(_open) >= DESKS:
+            _open.pop(next(iter(_open))).judge.close()
+        _open[key] = Desk(chapter, nbformat.read(path, as_version=4))
+        atexit.register(_open[key].judge.close)
+    return _open[key]
 
 
 @dataclass(frozen=True)

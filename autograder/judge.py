@@ -24,9 +24,10 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import CodeType
 from typing import Any, BinaryIO
 
-from autograder.boundary import split
+from autograder.boundary import TestCell, split
 from autograder.chapter import Chapter, CourseError, Exercise
 from autograder.limits import LIMITS
 from autograder.pool import hide_from_neighbours, kill_after
@@ -117,6 +118,24 @@ class Judge:
         return self.process
 
 
+@dataclass(frozen=True)
+class _Test:
+    """A test that is ready to judge: all that does not depend on the student is done."""
+
+    cell: TestCell
+    arranged: dict[str, Any]  # namespace after Arrange
+    assertion: CodeType
+    parts: list[tuple[str, object]]
+
+    @classmethod
+    def ready(cls, grade_id: str, cell: TestCell, arranged: dict[str, Any]) -> _Test:
+        tree = ast.parse(cell.assertion.text)
+        assertion = compile(tree, f"<{grade_id}>", "exec")
+        # The names that cross are worked out now, once: children that judge inherit them.
+        _ = cell.shipped, cell.answer_texts
+        return cls(cell, arranged, assertion, _parts(tree))
+
+
 class Bench:
     """The trusted state of a chapter: setup has run, the rest runs when it is first asked for."""
 
@@ -125,7 +144,7 @@ class Bench:
         self.setup: dict[str, Any] = {"__name__": "__main__"}
         for cell in chapter.setup:
             exec(compile(cell.source, f"<{chapter.name} setup>", "exec"), self.setup)
-        self.arranged: dict[str, dict[str, Any]] = {}  # grade id → namespace after Arrange
+        self.tests: dict[str, _Test] = {}
         self.inputs: dict[str, dict[str, bytes]] = {}  # exercise → grade id → bytes
 
     def prepare(self, exercise: Exercise) -> dict[str, bytes]:
@@ -143,7 +162,7 @@ class Bench:
             own = dict(namespace)
             exec(compile(test.arrange.text, f"<{grade_id}>", "exec"), own)
             inputs[grade_id] = wire.encode_inputs({name: own[name] for name in test.given})
-            self.arranged[grade_id] = own
+            self.tests[grade_id] = _Test.ready(grade_id, test, own)
         self.inputs[exercise.key] = inputs
         return inputs
 
@@ -151,21 +170,20 @@ class Bench:
         """Read a claim and run the Assert of its test."""
         from gradus import check, wire
 
-        exercise = next(e for e in self.chapter.exercises.values() if grade_id in e.cells)
-        self.prepare(exercise)
-        test = split(exercise.cells[grade_id].source)
+        if grade_id not in self.tests:
+            self.prepare(self.chapter.exercises["-".join(grade_id.split("-")[:3])])
+        test = self.tests[grade_id]
         try:
-            claims = _unpack(data, test.shipped)
+            claims = _unpack(data, test.cell.shipped)
         except wire.WireError as error:
             return Outcome(False, str(error))
-        claims |= {name: text for name in test.answer_texts if name in claims}
-        missing = _missing_part(test.assertion.text, claims)
+        claims |= {name: text for name in test.cell.answer_texts if name in claims}
+        missing = _missing_part(test.parts, claims)
         if missing:
             return Outcome(False, missing)
-        namespace = self.arranged[grade_id] | claims
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                exec(compile(test.assertion.text, f"<{grade_id}>", "exec"), namespace)
+                exec(test.assertion, test.arranged | claims)
         except check.CheckFailed as failed:
             return Outcome(False, failed.message[:4000], failed.values[:8000])
         return Outcome(True)
@@ -190,15 +208,23 @@ def _unpack(data: bytes, names: list[str]) -> dict[str, Any]:
     return values
 
 
-def _missing_part(text: str, claims: dict[str, Any]) -> str:
-    """What to say where Assert takes a part (``pulled["grads"]``) of a claim that has none."""
-    for node in ast.walk(ast.parse(text)):
+def _parts(tree: ast.AST) -> list[tuple[str, object]]:
+    """Where a piece of code takes parts of names: ``pulled["grads"]`` is (pulled, grads)."""
+    found = []
+    for node in ast.walk(tree):
         match node:
             case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=key)):
-                try:
-                    claims.get(name, {key: None})[key]
-                except (IndexError, KeyError, TypeError):
-                    return f"{name}: there is no {key!r} in what came back from your code"
+                found.append((name, key))
+    return found
+
+
+def _missing_part(parts: list[tuple[str, object]], claims: dict[str, Any]) -> str:
+    """What to say where Assert takes a part of a claim that has none."""
+    for name, key in parts:
+        try:
+            claims.get(name, {key: None})[key]
+        except (IndexError, KeyError, TypeError):
+            return f"{name}: there is no {key!r} in what came back from your code"
     return ""
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-import gradus
 from autograder.chapter import Chapter, Exercise
+from autograder.sandbox import gradus_folder
 from autograder.verdict import GRADED, NEEDS_PERSON, Answer, Verdict
 
 
@@ -33,7 +33,7 @@ def digest(*parts: object) -> str:
 @lru_cache(maxsize=1)
 def grader_digest() -> str:
     """Of the code that decides marks: this package and ``gradus``."""
-    packages = (Path(gradus.__file__).parent, Path(__file__).parent)
+    packages = (gradus_folder(), Path(__file__).parent)
     files = [file for package in packages for file in sorted(package.rglob("*.py"))]
     return digest(*(file.read_bytes() for file in files))
 

@@ -16,9 +16,9 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
-import gradus
 from autograder.chapter import CourseError
 from autograder.jail import STAGING, Jail
 from autograder.limits import Limits
@@ -138,11 +138,16 @@ def _namespaces() -> list[str]:
 
 def _readable() -> list[Path]:
     """What of this machine a submission may read, apart from the system."""
-    helper = Path(gradus.__file__).resolve().parent
+    helper = gradus_folder()
     paths = [Path(sys.prefix), Path(sys.base_prefix), helper, helper.parent / "data"]
     paths += [PACKAGE / name for name in OURS] + libraries()
     paths += map(Path, filter(None, os.environ.get("GRADUS_DATA", "").split(os.pathsep)))
     return [path for path in dict.fromkeys(paths) if path.is_absolute() and path.exists()]
+
+
+def gradus_folder() -> Path:
+    """Where ``gradus`` lies; found without importing it, which would import torch."""
+    return Path(find_spec("gradus").origin).resolve().parent
 
 
 def libraries() -> list[Path]:
