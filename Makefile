@@ -76,6 +76,9 @@ notebooks: $(READY)  ## maintainer: build solutions/ and notebooks/ from the sou
 check-graders: $(READY)  ## maintainer: prove that the tests catch wrong answers [CH=01_tensors] [EX=1.5]
 	@$(RUN) -m autograder check $(or $(EX),$(CH))
 
+bench: $(READY)  ## maintainer: speed and memory against plain nbgrader [ARGS='--rounds 1']
+	@$(RUN) -m autograder bench $(ARGS)
+
 kit: $(READY)  ## maintainer: dist/gradus-student.zip, the course without solutions and grader
 	@$(RUN) -m autograder kit
 

@@ -65,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", type=Path, metavar="DIR", help="default: report/ in the root")
     report.set_defaults(run=_report)
 
+    bench = commands.add_parser("bench", help="measure against plain nbgrader (ten minutes)")
+    bench.add_argument("chapters", nargs="*", metavar="CHAPTER", help="default: 01 and 02")
+    bench.add_argument("--rounds", type=_positive, default=2, metavar="N")
+    _common(bench, _bench)
+
     lint = commands.add_parser("lint", help="rules of chapters and test cells, by reading only")
     lint.add_argument("chapters", nargs="*", metavar="CHAPTER")
     lint.set_defaults(run=_lint)
@@ -179,6 +184,13 @@ def _report(arguments: argparse.Namespace) -> int:
     out = arguments.out.resolve() if arguments.out else None
     index = write_report(arguments.course, root, arguments.db, out)
     print(f"{index}: open it in a browser; beside it canvas.csv, moodle.csv and nbgrader.csv")
+    return 0
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from autograder.bench import bench
+
+    bench(arguments.course, arguments.chapters, arguments.rounds, arguments.jobs)
     return 0
 
 
