@@ -7,14 +7,20 @@ likely idea, never its text, its values or what the student's code printed while
 from __future__ import annotations
 
 import html
+from functools import lru_cache
 from pathlib import Path
 
 import nbformat
-from nbconvert.exporters import HTMLExporter
+import nh3
+from nbconvert.filters import ansi2html, markdown2html
 from nbformat import NotebookNode
+from pygments import highlight
 from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
 
 from autograder.chapter import grade_id_of
+from autograder.outputs import PICTURES
+from autograder.sandbox import NONE
 from autograder.storage import write
 from autograder.verdict import GRADED, Mark, Verdict
 
@@ -29,6 +35,14 @@ PAGE = """<!DOCTYPE html>
 {rows}
 </tbody></table>{body}</main></body></html>
 """
+COLOURED = 5000  # characters; no person writes such a cell, and colouring takes its time
+# On top of nh3's own list: what colours code and terminal text, and anchors within the page.
+ATTRIBUTES = {
+    **nh3.ALLOWED_ATTRIBUTES,
+    "span": {"class", "style"},
+    "div": {"class"},
+    **{f"h{level}": {"id"} for level in range(1, 7)},
+}
 STYLE = """
 :root{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;margin:0;padding:1rem}
@@ -55,7 +69,7 @@ def page(verdict: Verdict) -> str:
     lead = f"<p><strong>{points}</strong></p>" if verdict.marks else ""
     if verdict.status != GRADED:
         lead += f'<p class="flag">{_status(verdict)}</p>'
-    if verdict.sandbox == "none":
+    if verdict.sandbox == NONE:
         lead += "<p>Graded without a sandbox.</p>"
     body = _notebook(verdict.notebook, verdict.marks) if verdict.notebook else ""
     return PAGE.format(
@@ -87,16 +101,57 @@ def _row(mark: Mark) -> str:
 def _notebook(notebook: NotebookNode, marks: list[Mark]) -> str:
     """The notebook's cells as HTML, with a verdict under each test."""
     by_id = {mark.grade_id: mark for mark in marks}
-    shown = nbformat.from_dict(notebook)
-    for cell in shown.cells:
+    parts = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            parts.append(_markdown(cell.source))
+            continue
+        outputs = cell.get("outputs", [])
         grade_id = grade_id_of(cell)
-        if cell.cell_type == "code" and grade_id and grade_id.role == "hidden":
-            cell.outputs = []
-        if cell.cell_type == "code" and grade_id and grade_id.text in by_id:
-            cell.outputs = [*_without_errors(cell.outputs), _said(by_id[grade_id.text])]
-    exporter = HTMLExporter(template_name="basic")
-    body, _ = exporter.from_notebook_node(shown)
-    return body
+        if grade_id and grade_id.role == "hidden":
+            outputs = []
+        if grade_id and grade_id.text in by_id:
+            outputs = [*_without_errors(outputs), _said(by_id[grade_id.text])]
+        parts += [_code(cell.source), *map(_output, outputs)]
+    return nh3.clean(
+        "\n".join(parts),
+        attributes=ATTRIBUTES,
+        url_schemes={"https", "data"},
+        attribute_filter=_only_pictures_hold_data,
+    )
+
+
+def _only_pictures_hold_data(tag: str, attribute: str, value: str) -> str | None:
+    return None if value.startswith("data:") and attribute != "src" else value
+
+
+@lru_cache(maxsize=1000)
+def _markdown(text: str) -> str:
+    """Prose of the chapter: rendered once for the whole class."""
+    return f"<div>{markdown2html(text)}</div>"
+
+
+def _code(text: str) -> str:
+    if len(text) > COLOURED:
+        return f"<pre>{html.escape(text)}</pre>"
+    return _coloured(text)
+
+
+@lru_cache(maxsize=1000)
+def _coloured(text: str) -> str:
+    return highlight(text, PythonLexer(), HtmlFormatter())
+
+
+def _output(output: NotebookNode) -> str:
+    """An output that ``outputs.py`` has kept: text with terminal colours, or a picture."""
+    if output.output_type == "stream":
+        return f"<pre>{ansi2html(output.text)}</pre>"
+    if output.output_type == "error":
+        return f"<pre>{ansi2html(chr(10).join(output.traceback))}</pre>"
+    for kind in PICTURES:
+        if kind in output.data:
+            return f'<img alt="a figure" src="data:{kind};base64,{html.escape(output.data[kind])}">'
+    return f"<pre>{ansi2html(output.data.get('text/plain', ''))}</pre>"
 
 
 def _without_errors(outputs: list[NotebookNode]) -> list[NotebookNode]:

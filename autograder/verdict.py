@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 GRADED, FAILED, NEEDS_PERSON = "graded", "failed", "needs a person"
@@ -79,7 +79,7 @@ class Verdict:
 
     def record(self) -> dict[str, Any]:
         """Plain data that ``from_record`` reads again: everything but the notebook."""
-        fields = asdict(self)
+        fields = asdict(replace(self, notebook=None))  # a notebook is large, and would be copied
         del fields["notebook"]
         return fields
 
