@@ -18,6 +18,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
+import psutil
+
 import gradus
 from autograder.chapter import CourseError
 from autograder.jail import STAGING, Jail
@@ -67,7 +69,7 @@ def run_folder() -> Path:
 def remove_leftovers() -> None:
     """Remove the folders of processes that have ended without tidying up."""
     for left in Path(tempfile.gettempdir()).glob("gradus-[0-9]*-*"):
-        if not Path("/proc", left.name.split("-")[1]).exists():
+        if not psutil.pid_exists(int(left.name.split("-")[1])):
             shutil.rmtree(left, ignore_errors=True)
 
 
