@@ -128,7 +128,8 @@ def _grade(arguments: argparse.Namespace) -> int:
         students=arguments.student,
         jobs=arguments.jobs,
         db_url=arguments.db,
-        sandbox=_checked_sandbox(arguments.sandbox),
+        # On a cluster each worker is asked for its sandbox (``cluster.py``), not this machine.
+        sandbox=arguments.sandbox if arguments.scheduler else _checked_sandbox(arguments.sandbox),
         force=arguments.force,
         scheduler=arguments.scheduler,
     )

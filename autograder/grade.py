@@ -32,7 +32,7 @@ from autograder.likeness import alike
 from autograder.record import Book
 from autograder.sandbox import NONE
 from autograder.scheduler import graded_locally
-from autograder.storage import NotRecorded
+from autograder.storage import NotRecorded, alone_in
 from autograder.verdict import FAILED, GRADED, NEEDS_PERSON, Verdict
 
 TOO_MANY_FAILURES = 3  # to record, one after another: the disk is full, or the gradebook gone
@@ -91,7 +91,8 @@ def grade(
 ) -> Report:
     """Grade what lies under ``root/submitted`` for the chapters of ``course``.
 
-    Raises CourseError for an unknown chapter or student, or a gradebook that cannot be used.
+    Raises CourseError for an unknown chapter or student, a gradebook that cannot be used, or when
+    another grader is at work in ``root``.
     Everything that can go wrong with one submission is in its verdict.
     """
     options = options or Options()
@@ -102,7 +103,7 @@ def grade(
     submissions = _of_students(submissions, set(options.students))
     report = Report(left_out=strangers(root, files))
     classroom = read_classroom(root, known)
-    with Book(root, options.db_url) as book:
+    with alone_in(root), Book(root, options.db_url) as book:
         for name in sorted({s.chapter for s in submissions}):
             book.open_chapter(known[name])
         times = book.open_class(classroom, submissions)

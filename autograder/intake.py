@@ -135,8 +135,11 @@ def read_bytes(path: Path) -> bytes:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise Refused(f"{path.name} is not a regular file")
-    with os.fdopen(descriptor, "rb") as file:
-        data = file.read(LIMITS.submission_bytes + 1)
+    try:
+        with os.fdopen(descriptor, "rb") as file:
+            data = file.read(LIMITS.submission_bytes + 1)
+    except OSError as error:  # a bad disk, a server that went away
+        raise Refused(f"{path.name} cannot be read ({error.strerror})") from None
     if len(data) > LIMITS.submission_bytes:
         raise Refused(f"{path.name} is larger than {LIMITS.submission_bytes // 2**20} MiB")
     return data

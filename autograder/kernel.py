@@ -238,7 +238,7 @@ def _end(manager: KernelManager) -> None:
 
 def _folder(sandboxed: bool) -> Path:
     if not sandboxed:
-        return Path(tempfile.mkdtemp(prefix="gradus-"))
+        return Path(tempfile.mkdtemp(prefix=f"gradus-{os.getpid()}-"))
     try:
         return fork_server(True).kernel_folder()
     except OSError as error:

@@ -26,6 +26,22 @@ def worker_pool(jobs: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(max(1, jobs), mp_context=context, initializer=_follow_owner)
 
 
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits until this is over; processes started meanwhile never hear it.
+
+    Without it a helper that is still importing answers Ctrl-C with a traceback of its own.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def end(pool: ProcessPoolExecutor) -> None:
     """End a pool at once, with what its workers are doing."""
     workers = list((pool._processes or {}).values())  # there is no public way before Python 3.14
@@ -66,6 +82,8 @@ def _follow_owner() -> None:
     hide_from_neighbours()
     _limit_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the owner hears it, and ends its workers
+    if hasattr(signal, "pthread_sigmask"):  # what ``uninterrupted`` kept back until here
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     owner = multiprocessing.parent_process()
     if owner is not None:
         threading.Thread(target=_leave_with, args=(owner.sentinel,), daemon=True).start()

@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import (
+    Base,
     Comment,
     Grade,
     Gradebook,
@@ -26,7 +27,17 @@ from nbgrader.api import (
 )
 from nbgrader.preprocessors import SaveCells
 from nbgrader.utils import compute_checksum
-from sqlalchemy import URL, create_engine, make_url
+from sqlalchemy import (
+    URL,
+    Column,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    inspect,
+    make_url,
+    select,
+)
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -34,6 +45,7 @@ from autograder import desk, ledger
 from autograder.chapter import Chapter, CourseError, grade_id_of
 from autograder.classroom import Classroom
 from autograder.intake import Submission
+from autograder.pool import uninterrupted
 from autograder.release import gradebook_source
 from autograder.storage import NotRecorded, why, write
 from autograder.verdict import Verdict
@@ -41,6 +53,7 @@ from autograder.verdict import Verdict
 # Seconds that a gradebook which another program (formgrader, a backup) holds is waited for.
 BUSY_SECONDS = 60
 CONNECT_SECONDS = 15  # until a database server counts as unreachable
+_VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32)))
 
 
 class Book:
@@ -55,8 +68,10 @@ class Book:
         with _usable(db_url or str(root / "gradebook.db")):
             url = _patient(_address(db_url or f"sqlite:///{root / 'gradebook.db'}"))
             _try_to_write(url)
+            _clear_half_made(url)
             self.db_url = url.render_as_string(hide_password=False)
-            self.gradebook = Gradebook(self.db_url, course_id)
+            with uninterrupted():  # a first time takes seconds, and a program of its own
+                self.gradebook = Gradebook(self.db_url, course_id)
             ledger.METADATA.create_all(self.gradebook.engine)
 
     def __enter__(self) -> Book:
@@ -259,5 +274,24 @@ def _try_to_write(url: URL) -> None:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             connection.exec_driver_sql("CREATE TABLE gradus_probe (x INTEGER)")
             connection.rollback()
+    finally:
+        engine.dispose()
+
+
+def _clear_half_made(url: URL) -> None:
+    """Take back what is left of a creation that was killed, so that nbgrader starts again.
+
+    nbgrader makes its tables one by one and then writes down their version; where it finds a table
+    it believes in all of them. Nothing is dropped from a gradebook that holds a single row.
+    """
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            names = set(inspect(connection).get_table_names())
+            tables = [table for table in Base.metadata.sorted_tables if table.name in names]
+            kept = [*tables, _VERSION] if _VERSION.name in names else tables
+            if tables and not any(connection.execute(select(t).limit(1)).first() for t in kept):
+                Base.metadata.drop_all(connection)
+                _VERSION.drop(connection, checkfirst=True)
     finally:
         engine.dispose()

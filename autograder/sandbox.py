@@ -19,6 +19,8 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
+
 from autograder.chapter import CourseError
 from autograder.jail import STAGING, Jail
 from autograder.limits import Limits
@@ -67,7 +69,7 @@ def run_folder() -> Path:
 def remove_leftovers() -> None:
     """Remove the folders of processes that have ended without tidying up."""
     for left in Path(tempfile.gettempdir()).glob("gradus-[0-9]*-*"):
-        if not Path("/proc", left.name.split("-")[1]).exists():
+        if not psutil.pid_exists(int(left.name.split("-")[1])):
             shutil.rmtree(left, ignore_errors=True)
 
 

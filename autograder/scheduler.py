@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 
 from autograder.grade_one import Work, grade_one
-from autograder.pool import end, worker_pool
+from autograder.pool import end, uninterrupted, worker_pool
 from autograder.sandbox import remove_leftovers
 from autograder.verdict import NEEDS_PERSON, Verdict
 
@@ -16,6 +16,7 @@ AHEAD = 3  # submissions a worker that are on their way: their bytes wait in mem
 
 def graded_locally(course: Path, work: list[Work], jobs: int) -> Iterator[tuple[Work, Verdict]]:
     """Verdicts as they are ready. A worker that dies costs a second try, one by one."""
+    remove_leftovers()
     unfinished = []
     for item, verdict in _graded_in_pool(course, work, jobs):
         if verdict is None:
@@ -43,7 +44,8 @@ def _graded_in_pool(
         while True:
             while len(running) < AHEAD * jobs and (item := next(waiting, None)) is not None:
                 try:
-                    running[pool.submit(grade_one, course, item)] = item
+                    with uninterrupted():  # it may start a process
+                        running[pool.submit(grade_one, course, item)] = item
                 except RuntimeError:  # broken: no more work is taken
                     yield item, None
             if not running:

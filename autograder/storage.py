@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from autograder.chapter import CourseError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 _SQLITE = {
     "SQLITE_BUSY": "it is locked by another program",
@@ -94,3 +103,33 @@ def _make_folders(folder: Path, root: Path) -> None:
         if here.is_symlink():
             raise NotRecorded(f"{here} is a link: nothing is written through it; remove it")
         here.mkdir(exist_ok=True)
+
+
+@contextlib.contextmanager
+def alone_in(root: Path) -> Iterator[None]:
+    """Be the only grader in a folder; the system ends this with the process, however it ends.
+
+    Raises CourseError when another one is at work. Where files cannot be locked (Windows, some
+    network disks) nothing is checked. The file ``.gradus.lock`` stays: removing it would let two
+    graders lock two files of one name.
+    """
+    path = root / ".gradus.lock"
+    try:
+        descriptor = _no_link(str(path), os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        raise CourseError(f"{path} cannot be written: {why(error)}") from error
+    try:
+        _lock(descriptor, root)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, root: Path) -> None:
+    try:
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            line = f"another grader is at work in {root}: wait until it is done, or stop it"
+            raise CourseError(line) from None

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +96,9 @@ def test_metadata_of_any_shape_is_survived():
     parsed = parse(json.dumps({"cells": cells, "metadata": 3}).encode())
     assert [cell.grade_id for cell in parsed.cells] == [None] * 3
     assert parsed.cells[1].source == "bc"
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="a file whose bytes fail to come")
+def test_a_file_that_cannot_be_read_is_refused():
+    with pytest.raises(Refused, match=r"mem cannot be read \(Input/output error\)"):
+        read_bytes(Path("/proc/self/mem"))
