@@ -34,6 +34,7 @@ class SubmittedCell:
     source: str
     grade_id: str | None
     cell_id: str | None
+    tags: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -171,12 +172,18 @@ def _cell(cell: Any, index: int) -> SubmittedCell:
     if len(source.encode("utf-8", "replace")) > LIMITS.source_bytes:
         raise Refused(f"cell {index + 1} is longer than {LIMITS.source_bytes} bytes")
     grade_id, cell_id = _at(cell, "metadata", "nbgrader", "grade_id"), cell.get("id")
+    tags = _at(cell, "metadata", "tags")
     return SubmittedCell(
         kind="code" if cell.get("cell_type") == "code" else "markdown",
         source=source.encode("utf-8", "replace").decode(),
         grade_id=grade_id if isinstance(grade_id, str) else None,
         cell_id=cell_id if isinstance(cell_id, str) else None,
+        tags=frozenset(filter(_is_text, tags if isinstance(tags, list) else [])),
     )
+
+
+def _is_text(thing: Any) -> bool:
+    return isinstance(thing, str)
 
 
 def _at(tree: Any, *keys: str) -> Any:

@@ -62,6 +62,8 @@ def _sort(released: NotebookNode, submitted: SubmittedNotebook, flags: list[str]
             original = by_grade_id[cell.grade_id]
             anchor = original.id
             copies[cell.grade_id].append(cell.source)
+            if strange := sorted(cell.tags - set(tags(original))):
+                flags.append(f"{cell.grade_id} has tags of its own: {', '.join(strange)[:100]}")
             continue
         known = cell.cell_id if cell.cell_id in ungraded else by_source.get(cell.source.strip())
         anchor = known or anchor

@@ -47,6 +47,7 @@ def test_tags_metadata_and_kernel_of_the_submission_are_gone(released, starter):
     starter["metadata"]["kernelspec"] = {"name": "bash"}
     result = rebuilt(released, starter)
     assert result.notebook == released
+    assert "ex-0-1-check has tags of its own: skip-execution" in result.flags
 
 
 def test_an_edited_test_is_put_right_and_flagged(released, starter):
