@@ -27,6 +27,7 @@ from autograder.limits import Limits
 
 BUBBLEWRAP, NONE = "bubblewrap", "none"
 INSTALL = "run `make sandbox`, or `sudo apt install bubblewrap libseccomp2` (Fedora: dnf)"
+ALLOW = "allow user namespaces (autograder/README.md, Walls), or run it as root in a container"
 PACKAGE = Path(__file__).resolve().parent
 OURS = ("__init__.py", "forkserver.py", "jail.py")  # all that a sandbox holds of the grader
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
@@ -54,7 +55,7 @@ def why_not() -> str:
     )
     if tried.returncode:
         said = (tried.stderr.strip().splitlines() or ["no message"])[-1]
-        return f"bubblewrap does not work here ({said}): allow unprivileged user namespaces"
+        return f"bubblewrap does not work here ({said}): {ALLOW}"
     return ""
 
 
