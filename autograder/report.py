@@ -25,6 +25,7 @@ from autograder import analysis
 from autograder.chapter import CourseError, Exercise, chapters
 from autograder.export import write_exports
 from autograder.intake import STUDENT_NAME
+from autograder.likeness import alike
 from autograder.marks import ClassMarks, Person, Score, read_marks
 from autograder.storage import NotRecorded, write
 from autograder.verdict import FAILED, GRADED, NEEDS_PERSON, Mark, Verdict
@@ -125,6 +126,7 @@ def index_page(room: ClassMarks, written: str) -> str:
         how=how_graded(verdicts),
         waiting=[v for v in verdicts if v.status != GRADED],
         flagged=[v for v in verdicts if v.flags],
+        alike=alike(verdicts),
         means=_means(room),
         distributions=analysis.distributions(room),
         exercises=analysis.exercise_figures(room),
