@@ -50,7 +50,10 @@ def serve(control: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # wardens are not waited for
     gc.collect()
     gc.freeze()
-    control.send(b"ready" if call_filter else b"ready, without seccomp")
+    try:
+        control.send(b"ready" if call_filter else b"ready, without seccomp")
+    except BrokenPipeError:  # the owner has ended meanwhile
+        return
     while True:
         data, lines, _, _ = socket.recv_fds(control, 2**20, 1)
         if not data:

@@ -48,11 +48,12 @@ class Grader:
 
     root: Path
     sandbox: str = "none"
+    jobs: int = 2
 
     def start(self) -> subprocess.Popen:
         """In a session of its own, so that its whole process group can be killed."""
         self.temporary.mkdir(exist_ok=True)
-        options = ["--sandbox", self.sandbox, "--jobs", "2", "--json", str(self.summary)]
+        options = ["--sandbox", self.sandbox, "--jobs", str(self.jobs), "--json", str(self.summary)]
         command = [sys.executable, "-m", "autograder", "--course", str(COURSE), "grade"]
         return subprocess.Popen(
             [*command, "--root", str(self.root), *options],
@@ -71,20 +72,25 @@ class Grader:
     def summary(self) -> Path:
         return self.root / "summary.json"
 
-    def run(self) -> tuple[int, str, str]:
-        """Undisturbed, to the end: exit code, what it printed, what it said on stderr."""
+    def run(self) -> tuple[int, str]:
+        """Undisturbed, to the end: exit code, what it said on stderr."""
         process = self.start()
-        out, error = process.communicate(timeout=300)
-        return process.returncode, out, error
+        _, error = process.communicate(timeout=300)
+        return process.returncode, error
 
-    def kill_after(self, seconds: float, signum: int = signal.SIGKILL) -> None:
-        """Run, and send a signal to the whole group; fails where something goes on running."""
+    def kill(self, seconds: float, at_work: bool) -> None:
+        """SIGKILL to the whole group so long after the start, or after the first verdict.
+
+        Fails where something goes on running.
+        """
         with orphans_come_here():
             process = self.start()
+            if at_work:
+                process.stdout.readline()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(seconds)
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signum)
+                os.killpg(process.pid, signal.SIGKILL)
             process.communicate(timeout=60)
 
     def records(self) -> dict[str, str]:

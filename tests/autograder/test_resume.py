@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import time
+from dataclasses import dataclass
 
 import nbformat
 import pytest
@@ -32,6 +33,7 @@ from tests.autograder.test_grade import run_cli
 
 KILLS = int(os.environ.get("GRADUS_KILLS", "3"))
 SANDBOX = os.environ.get("GRADUS_SANDBOX", "none")
+FOR_A_PERSON = 1  # exit code of a class in which somebody handed in no notebook
 linux = pytest.mark.skipif(sys.platform != "linux", reason="process groups, prctl")
 
 # Each run of one of these cells leaves another trace in its output.
@@ -268,55 +270,81 @@ def test_the_lock_is_not_taken_through_a_link(tmp_path):
     assert not (tmp_path / "elsewhere").exists()
 
 
+@dataclass
+class Undisturbed:
+    """A run that nobody stops: when its first verdict came and when it ended, in s."""
+
+    starter: dict
+    solved: dict
+    first: float
+    end: float
+    result: dict
+
+    def moments(self, count: int) -> list[tuple[float, bool]]:
+        """Random moments, evenly spread: half of them while it starts, half while it grades."""
+        draw, found = random.Random(3), []
+        for at_work, seconds, number in (
+            (False, self.first, count - count // 2),
+            (True, self.end - self.first, count // 2),
+        ):
+            found += [(seconds * (k + draw.random()) / number, at_work) for k in range(number)]
+        return found
+
+
 @pytest.fixture(scope="module")
 def undisturbed(chapter):
-    """(seconds, exit code, result, starter, solved) of a run that nobody stops."""
     starter = json.loads(nbformat.writes(release(chapter.notebook)))
     answers = {key: c.source for e in chapter.exercises.values() for key, c in e.answers.items()}
     solved = fill(copy.deepcopy(starter), answers)
     with class_folder() as root:
         hand_in_class(root, starter, solved)
         grader = Grader(root, SANDBOX)
-        started = time.monotonic()
-        code, out, error = grader.run()
-        assert (code, error) == (1, ""), out + error  # 1: one submission is no notebook
+        begun = time.monotonic()
+        process = grader.start()
+        process.stdout.readline()
+        first = time.monotonic() - begun
+        _, error = process.communicate()
+        assert (process.returncode, error) == (FOR_A_PERSON, "")
         assert grader.leftovers() == []
-        return time.monotonic() - started, code, grader.result(), starter, solved
+        return Undisturbed(starter, solved, first, time.monotonic() - begun, grader.result())
 
 
 def complete(grader, undisturbed):
-    """Run to the end: what is recorded stays as it is, and the rest becomes as it must be."""
+    """Run to the end: what is recorded stays as it is, and the rest becomes as it must be.
+
+    How many were recorded before.
+    """
+    grader.jobs = 1
     records, written = grader.records(), grader.pages()
-    code, out, error = grader.run()
-    assert (code, error) == (undisturbed[1], ""), out + error
+    assert grader.run() == (FOR_A_PERSON, "")
     after, pages_after = grader.records(), grader.pages()
     assert {key: after[key] for key in records} == records
     assert {key: pages_after[key] for key in records} == {key: written[key] for key in records}
     assert grader.leftovers() == []
-    assert grader.result() == undisturbed[2]
+    assert grader.result() == undisturbed.result
     return len(records)
 
 
 @linux
 @pytest.mark.slow
 def test_killed_at_random_moments_it_ends_as_if_undisturbed(undisturbed):
-    draw = random.Random(3)
-    seconds = undisturbed[0]
-    for kill in range(KILLS):  # one moment in each part of a run
-        moment = seconds * (kill + draw.random()) / KILLS
+    for number, (seconds, at_work) in enumerate(undisturbed.moments(KILLS), 1):
         with class_folder() as root:
-            hand_in_class(root, *undisturbed[3:])
+            hand_in_class(root, undisturbed.starter, undisturbed.solved)
             grader = Grader(root, SANDBOX)
-            grader.kill_after(moment)
+            grader.kill(seconds, at_work)
             recorded = complete(grader, undisturbed)
-            print(f"kill {kill + 1} of {KILLS} at {moment:.1f} s: {recorded} were recorded, equal")
+        after = "the first verdict" if at_work else "the start"
+        print(
+            f"kill {number}, {seconds:.1f} s after {after}: {recorded} recorded; equal", flush=True
+        )
 
 
 @linux
 @pytest.mark.slow
 def test_ctrl_c_stops_in_one_line_and_a_rerun_completes(undisturbed):
     with class_folder() as root:
-        hand_in_class(root, *undisturbed[3:])
+        hand_in_class(root, undisturbed.starter, undisturbed.solved)
         grader = Grader(root, SANDBOX)
         for until in (lambda: (root / "gradebook.db").exists(), lambda: grader.records()):
             code, error = interrupt(grader, until)
