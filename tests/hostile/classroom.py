@@ -144,14 +144,19 @@ class Place:
             hand_in(self.root, student, notebook)
         return {student: points for student, (_, points) in honest.items()}
 
-    def printed(self, student: str) -> str:
+    def outputs(self, student: str) -> list[dict]:
         """All that a student's cells put out, as the grader kept it."""
         path = self.root / "autograded" / student / CHAPTER / NOTEBOOK
         if not path.is_file():
-            return ""
+            return []
         notebook = json.loads(path.read_text())
-        outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
-        return json.dumps(outputs, ensure_ascii=False)
+        return [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+
+    def lines(self, student: str) -> list[str]:
+        """What a student's cells printed."""
+        streams = [o["text"] for o in self.outputs(student) if o["output_type"] == "stream"]
+        text = "".join("".join(part) for part in streams)
+        return text.splitlines()
 
     def feedback(self, student: str) -> str:
         path = self.root / "feedback" / student / CHAPTER / NOTEBOOK

@@ -54,7 +54,7 @@ code(
     "passwords, keys, other users' homes, devices",
     """
 import os
-for path in ("/etc/passwd", "/etc/shadow", "/root/.ssh", "/root", "/home", "/var/lib", "/boot",
+for path in ("/etc/passwd", "/etc/shadow", "/root/.ssh", "/root/.bashrc", "/home", "/var/lib", "/boot",
              "/etc/hostname", "/run", "/proc/kcore", "/proc/sys/kernel/core_pattern.x", "/sys/kernel",
              "/dev/mem", "/dev/kvm", "/dev/fuse", "/dev/sda", "/dev/vda", "/dev/net/tun", "/dev/tty",
              "/var/run/docker.sock", "/sys/fs/cgroup", "@HOME@/canary"):
@@ -240,9 +240,17 @@ code(
     SYSCALL
     + """
 import mmap, subprocess
+def apart(run):  # the system may end a process for such a call
+    child = os.fork()
+    if child == 0:
+        try: run()
+        except BaseException: os._exit(1)
+        os._exit(42)
+    _, status = os.waitpid(child, 0)
+    if status != 42 << 8: raise OSError(status, "held")
 X32 = 0x40000000
 for name, number in {"ptrace": 521, "unshare": 272, "mount": 165, "socket": 41}.items():
-    attempt("x32 " + name, lambda: call(X32 + number, 40, 1, 0, 0))
+    attempt("x32 " + name, lambda: apart(lambda: call(X32 + number, 40, 1, 0, 0)))
 def int80(number, *registers):  # mov eax, n; mov ebx, a; mov ecx, b; int 0x80; ret
     def run():
         code = b"\\x53\\xb8" + number.to_bytes(4, "little")
@@ -254,13 +262,7 @@ def int80(number, *registers):  # mov eax, n; mov ebx, a; mov ecx, b; int 0x80; 
         address = ctypes.addressof(ctypes.c_char.from_buffer(page))
         result = ctypes.CFUNCTYPE(ctypes.c_int)(address)()
         if result < 0: raise OSError(-result, "int 80")
-        os._exit(42)
-    child = os.fork()
-    if child == 0:
-        try: run()
-        except BaseException: os._exit(1)
-    _, status = os.waitpid(child, 0)
-    if status != 42 << 8: raise OSError(status, "held")
+    apart(run)
 attempt("int80 unshare", lambda: int80(310, 0x10000000))
 attempt("int80 keyctl", lambda: int80(288, 0, 0xFFFFFFFD))
 attempt("int80 memfd_create", lambda: int80(356, 0, 0))

@@ -246,7 +246,7 @@ builtins.__import__ = lambda name, *a, **k: (
     types.SimpleNamespace() if "gradus" in name else real(name, *a, **k))
 def double(x): return x
 """,
-    flag="replaced",
+    flag="could not be asked",
     at_most=True,
 )
 code(

@@ -166,7 +166,7 @@ def odd_grade_ids(desk):
     desk.write(notebook)
 
 
-@submission("all metadata lost", flag="is missing")
+@submission("all metadata lost: of the answers, the Predict cell still counts", 1, flag="is missing")
 def lost_metadata(desk):
     notebook = desk.solved
     for cell in notebook["cells"]:
@@ -213,7 +213,7 @@ def script_in_notebook(desk):
 @submission("17 MB of code in added cells", 6, at_most=True)
 def megabytes_of_code(desk):
     notebook = desk.solved
-    notebook["cells"] += [added_cell("1\n" * 85_000, id=f"own-{n}") for n in range(100)]
+    notebook["cells"] += [added_cell("1;" * 85_000, id=f"own-{n}") for n in range(100)]
     desk.write(notebook)
 
 

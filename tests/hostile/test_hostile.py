@@ -125,9 +125,9 @@ def test_no_hostile_submission_gains_a_point(graded, name):
 
 @pytest.mark.parametrize("name", names(lambda one: one.comes_to_its_end))
 def test_the_attack_was_carried_out_and_every_wall_held(graded, name):
-    printed = graded.place.printed(name)
-    assert TRIED in printed, printed[-2000:]
-    assert BREACH not in printed, printed[-4000:]
+    lines = graded.place.lines(name)
+    assert [line for line in lines if BREACH in line] == []
+    assert TRIED in lines, lines[-20:]
 
 
 def test_honest_students_get_exactly_their_marks(graded):
@@ -146,7 +146,8 @@ def test_every_submission_has_a_recorded_verdict(graded):
     assert {v.student for v in report.verdicts} == students
     assert report.unrecorded == []
     assert sum(report.counts.values()) == len(students)
-    assert report.exit_code == 1  # some could not be graded
+    everyone = report.counts["graded"] == len(students)
+    assert report.exit_code == (0 if everyone else 1)
     assert json.loads(json.dumps(report.summary()))["counts"] == report.counts
     with Gradebook(f"sqlite:///{graded.place.root / 'gradebook.db'}") as book:
         found = book.find_assignment(CHAPTER).submissions
@@ -167,7 +168,7 @@ def test_nothing_outside_the_run_has_changed(graded):
 def test_no_canary_is_found(graded):
     for verdict in graded.report.verdicts:
         student = verdict.student
-        page, printed = graded.place.feedback(student), graded.place.printed(student)
+        page, printed = graded.place.feedback(student), str(graded.place.outputs(student))
         for what, canary in CANARIES.items():
             if (what, student) != ("neighbour", "honest-00"):
                 assert canary not in page + printed, (student, what)
