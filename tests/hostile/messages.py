@@ -105,7 +105,9 @@ for _ in range(3):
 """
     + RIGHT,
     ends=False,
-    **MINE,
+    points=6,
+    base="solved",
+    at_most=True,
 )
 code(
     "unsigned_messages",
@@ -134,7 +136,9 @@ code(
     "one frame of 50 MB",
     SEND + "send('display_data', {'data': {}, 'metadata': {}}, [bytes(50 * 10**6)])" + RIGHT,
     ends=False,
-    **MINE,
+    points=6,
+    base="solved",
+    at_most=True,
 )
 code(
     "endless_frames",
@@ -200,7 +204,7 @@ code(
     "endless printing",
     "while True: print('x' * 1000)",
     ends=False,
-    said="printed more than",
+    said="a cell ",
     **MINE,
 )
 code(
@@ -208,7 +212,9 @@ code(
     "one line of 30 MB",
     "print('x' * (30 * 2**20))" + RIGHT,
     ends=False,
-    **MINE,
+    points=6,
+    base="solved",
+    at_most=True,
 )
 code(
     "endless_display",
@@ -227,10 +233,11 @@ code(
 )
 code(
     "many_displays",
-    "10,000 displays, most of which nobody will see",
+    "1,000 displays, most of which nobody will see",
     "from IPython.display import display\nfor n in range(1000): display('z' * 100)" + RIGHT,
     6,
     base="solved",
+    ends=False,
 )
 code(
     "html_bomb",
@@ -276,8 +283,8 @@ for data in (base64.b64encode(png).decode(), '"><script>alert(1)</script>', "A" 
 )
 code(
     "terminal_bomb",
-    "100,000 colour codes, backspaces and carriage returns",
-    "print('\\x1b[31m\\x1b[42m' * 100_000)\nprint('\\r\\b' * 100_000)" + RIGHT,
+    "10,000 colour codes, backspaces and carriage returns",
+    "print('\\x1b[31m\\x1b[42m' * 10_000)\nprint('\\r\\b' * 10_000)" + RIGHT,
     6,
     base="solved",
 )

@@ -178,5 +178,5 @@ def test_no_canary_is_found(graded):
 def test_no_script_survives(graded):
     for verdict in graded.report.verdicts:
         page = graded.place.feedback(verdict.student).lower()
-        for markup in ("<script", "<svg", "<iframe", "onerror=alert(1)>", "javascript:alert(1)<"):
+        for markup in ("<script", "<svg", "<iframe", "onerror=alert(1)>", 'href="javascript'):
             assert markup not in page, verdict.student
