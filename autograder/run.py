@@ -118,20 +118,25 @@ class _Runner:
         remembered = False
         for cell in self.plan():
             if not remembered and "setup" not in tags(cell):
-                self.ask(kernel, f"{CROSSING}.remember({self.files!r})")
+                self.ask(kernel, f"{CROSSING}.remember({self.files!r})", ours=True)
                 remembered = True
             self.step(kernel, cell)
-        replaced = self.ask(kernel, f"{CROSSING}.replaced()").decode("utf-8", "replace")
-        if replaced:
-            self.flag(f"replaced while it ran: {replaced[:300]}")
+        replaced = self.ask(kernel, f"{CROSSING}.replaced()")
+        if replaced is None:
+            self.flag("it could not be asked what was replaced while it ran")
+        elif replaced:
+            self.flag(f"replaced while it ran: {replaced[:300].decode('utf-8', 'replace')}")
 
-    def ask(self, kernel: Kernel, question: str) -> bytes:
-        """Run a line of our own; what it ships. A kernel that breaks in it breaks for nobody."""
+    def ask(self, kernel: Kernel, question: str, ours: bool = False) -> bytes | None:
+        """Run a line of our own; what it ships. A kernel that breaks in it breaks for nobody.
+
+        ``ours``: no line of the student's has run yet, so the kernel cannot keep us waiting.
+        """
         try:
-            return kernel.execute(question, ours=True).claims or b""
+            return kernel.execute(question, ours=ours).claims
         except Broken as broken:
             self.flag(str(broken))
-            return b""
+            return None
 
     def flag(self, text: str) -> None:
         if text not in self.result.flags:
