@@ -14,7 +14,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,9 @@ class Unfit(CourseError):
 
 
 def graded_on_cluster(
-    address: str, course: Path, work: list[Work]
+    address: str, course: Path, work: list[Work], load: Callable[[Work], Work]
 ) -> Iterator[tuple[Work, Verdict]]:
-    """Each submission with its verdict, once, as they are ready.
+    """Each submission with its verdict, once, as they are ready; ``load`` reads it when it goes.
 
     Raises CourseError when the cluster cannot be used, before anything is graded, or when it is
     lost on the way; verdicts that have arrived hold.
@@ -58,7 +58,7 @@ def graded_on_cluster(
             while True:
                 while len(running) < AHEAD * cluster.size and (item := next(waiting, None)):
                     wanted = expected[item.chapter, item.sandbox]
-                    running[cluster.submit(_grade_there, str(course), item, wanted)] = item
+                    running[cluster.submit(_grade_there, str(course), load(item), wanted)] = item
                 if not running:
                     return
                 for future in cluster.finished(list(running)):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,11 +144,11 @@ class _Run:
         self.places = {(s.student, s.chapter): s for s in submissions}
         work = [item for s in submissions if (item := self.look_at(s)) is not None]
         with contextlib.closing(self.graded(work)) as verdicts:
-            for item, verdict in verdicts:
+            for done, (item, verdict) in enumerate(verdicts, 1):
                 self.complete(item, verdict)
                 self.give_back(verdict)
                 if self.failures == TOO_MANY_FAILURES:
-                    left = len(work) - len(self.report.verdicts) + self.report.skipped
+                    left = len(work) - done
                     self.report.unrecorded.append(f"stopped: {left} more were not graded")
                     return
 
@@ -174,20 +174,30 @@ class _Run:
         self.notes[key] = notes
         answers = previous.answers if previous and self.on_disk(previous) else {}
         settled = {name: answer.settled for name, answer in answers.items()}
-        return Work(chapter.name, submission.student, data, files, self.options.sandbox, settled)
+        sandbox = self.options.sandbox
+        return Work(chapter.name, submission.student, sandbox=sandbox, settled=settled)
 
     def graded(self, work: list[Work]) -> Iterator[tuple[Work, Verdict]]:
         """Verdicts in the order in which they are ready."""
         if self.options.scheduler:
             from autograder.cluster import graded_on_cluster
 
-            return graded_on_cluster(self.options.scheduler, self.course, work)
-        return graded_locally(self.course, work, self.options.jobs)
+            return graded_on_cluster(self.options.scheduler, self.course, work, self.load)
+        return graded_locally(self.course, work, self.options.jobs, self.load)
+
+    def load(self, item: Work) -> Work:
+        """Read a submission that was planned."""
+        path = self.places[item.student, item.chapter].path
+        try:
+            data = read_bytes(path)
+        except Refused:  # gone since it was planned: as if it were empty
+            data = b""
+        files, _ = read_beside(path.parent, path.name, self.known[item.chapter].files)
+        return replace(item, data=data, files=files)
 
     def complete(self, item: Work, verdict: Verdict) -> None:
         """Add what this process knows: earlier marks and tries, hashes, notes."""
         key = (item.student, item.chapter)
-        verdict.submission = resume.submission_digest(item.data, item.files)
         verdict.against = self.against[item.chapter]
         verdict.flags += self.notes.get(key, [])
         old = resume.read_graded(self.path("autograded", verdict)) if verdict.kept else None

@@ -22,7 +22,7 @@ from autograder.intake import Refused, parse
 from autograder.judge import Judge, Outcome
 from autograder.kernel import KernelNotStarted
 from autograder.rebuild import ADDED, Rebuilt, rebuild, version_of
-from autograder.resume import digest, exercise_digests, normalised
+from autograder.resume import digest, exercise_digests, normalised, submission_digest
 from autograder.run import Probe, Run, run
 from autograder.sandbox import NONE
 from autograder.verdict import FAILED, NEEDS_PERSON, Answer, Mark, Verdict
@@ -77,11 +77,15 @@ def desk(root: Path, name: str) -> Desk:
 
 @dataclass(frozen=True)
 class Work:
-    """What a worker needs for one submission; plain data, so that it can travel."""
+    """What a worker needs for one submission; plain data, so that it can travel.
+
+    Planned without ``data`` and ``files``, which are read when its turn comes: a thousand notebooks
+    do not wait in memory.
+    """
 
     chapter: str
     student: str
-    data: bytes  # the notebook file
+    data: bytes = b""  # the notebook file
     files: dict[str, bytes] = field(default_factory=dict)  # beside it, by name
     sandbox: str = NONE
     settled: dict[str, str] = field(default_factory=dict)  # of an earlier verdict, by exercise
@@ -94,6 +98,7 @@ def grade_one(course: Path, work: Work) -> Verdict:
     """
     started = time.monotonic()
     verdict = Verdict(work.student, work.chapter, sandbox=work.sandbox)
+    verdict.submission = submission_digest(work.data, work.files)
     with _one_at_a_time:
         try:
             _grade(desk(course, work.chapter), work, verdict)

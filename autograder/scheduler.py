@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 
@@ -14,24 +14,29 @@ from autograder.verdict import NEEDS_PERSON, Verdict
 AHEAD = 3  # submissions a worker that are on their way: their bytes wait in memory
 
 
-def graded_locally(course: Path, work: list[Work], jobs: int) -> Iterator[tuple[Work, Verdict]]:
-    """Verdicts as they are ready. A worker that dies costs a second try, one by one."""
+def graded_locally(
+    course: Path, work: list[Work], jobs: int, load: Callable[[Work], Work]
+) -> Iterator[tuple[Work, Verdict]]:
+    """Verdicts as they are ready; ``load`` reads what is planned, when its turn comes.
+
+    A worker that dies costs a second try, one by one.
+    """
     remove_leftovers()
     unfinished = []
-    for item, verdict in _graded_in_pool(course, work, jobs):
+    for item, verdict in _graded_in_pool(course, work, jobs, load):
         if verdict is None:
             unfinished.append(item)
         else:
             yield item, verdict
     for item in unfinished:  # find out with whom it died
-        ((_, verdict),) = _graded_in_pool(course, [item], 1)
+        ((_, verdict),) = _graded_in_pool(course, [item], 1, load)
         cause = "it ended the process that graded it, twice"
         failed = Verdict(item.student, item.chapter, NEEDS_PERSON, cause, sandbox=item.sandbox)
         yield item, verdict or failed
 
 
 def _graded_in_pool(
-    course: Path, work: list[Work], jobs: int
+    course: Path, work: list[Work], jobs: int, load: Callable[[Work], Work]
 ) -> Iterator[tuple[Work, Verdict | None]]:
     """Each submission with its verdict, as they are ready; None where the pool broke before."""
     if not work:
@@ -45,7 +50,7 @@ def _graded_in_pool(
             while len(running) < AHEAD * jobs and (item := next(waiting, None)) is not None:
                 try:
                     with uninterrupted():  # it may start a process
-                        running[pool.submit(grade_one, course, item)] = item
+                        running[pool.submit(grade_one, course, load(item))] = item
                 except RuntimeError:  # broken: no more work is taken
                     yield item, None
             if not running:

@@ -69,7 +69,7 @@ def workers_get(monkeypatch):
     """What the workers are given; they do nothing."""
     given = []
 
-    def spy(course, work, jobs):
+    def spy(course, work, jobs, load):
         given.extend(work)
         yield from ()
 
@@ -125,7 +125,7 @@ def test_force_grades_everything_again(root, workers_get):
 def test_what_failed_through_the_machine_is_tried_again(tmp_path, starter, monkeypatch):
     tried = []
 
-    def broken(course, work, jobs):
+    def broken(course, work, jobs, load):
         for item in work:
             tried.append(item.student)
             yield item, Verdict(item.student, item.chapter, NEEDS_PERSON, "no kernel came up")
