@@ -316,6 +316,8 @@ def undisturbed(chapter):
         _, error = process.communicate()
         assert (process.returncode, error) == (FOR_A_PERSON, "")
         assert grader.leftovers() == []
+        counts = json.loads(grader.summary.read_text())["counts"]
+        assert counts == {"graded": 6, "failed": 1, "needs a person": 0}
         return Undisturbed(starter, solved, first, time.monotonic() - begun, grader.result())
 
 
