@@ -5,8 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from pathlib import Path
+
+from autograder import STOPPED
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # The imports below take seconds: Ctrl-C must not show where they are.
+    signal.signal(signal.SIGINT, lambda *_: os.write(2, f"{STOPPED}\n".encode()) and os._exit(130))
 
 # Before NumPy or torch: every process computes with one thread, as the workers do.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -26,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     except CourseError as error:
         print(f"autograder: {error}", file=sys.stderr)
     except KeyboardInterrupt:
-        print("autograder: stopped; run it again to go on", file=sys.stderr)
+        print(STOPPED, file=sys.stderr)
         return 130
     except BrokenPipeError:
         sys.stderr.close()
@@ -239,4 +246,6 @@ def _write_json(path: Path | None, data: object) -> None:
 
 
 if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

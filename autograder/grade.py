@@ -172,8 +172,7 @@ class _Run:
             self.count(previous)
             return None
         self.notes[key] = notes
-        answers = previous.answers if previous and self.on_disk(previous) else {}
-        settled = {name: answer.settled for name, answer in answers.items()}
+        settled = resume.settled(previous if previous and self.on_disk(previous) else None)
         sandbox = self.options.sandbox
         return Work(chapter.name, submission.student, sandbox=sandbox, settled=settled)
 

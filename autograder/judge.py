@@ -340,7 +340,10 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    serve(Path(sys.argv[1]), sys.stdin.buffer, protocol)
+    try:
+        serve(Path(sys.argv[1]), sys.stdin.buffer, protocol)
+    except BrokenPipeError:  # nobody waits for the answer any more
+        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 
 from autograder.chapter import Chapter, Exercise
 from autograder.sandbox import gradus_folder
-from autograder.verdict import GRADED, NEEDS_PERSON, Answer, Verdict
+from autograder.verdict import GRADED, NEEDS_PERSON, Answer, Mark, Verdict
 
 
 def digest(*parts: object) -> str:
@@ -63,6 +63,21 @@ def is_done(previous: Verdict | None, submission: str, against: str) -> bool:
     return previous.status != NEEDS_PERSON or bool(previous.marks)
 
 
+def settled(previous: Verdict | None) -> dict[str, str]:
+    """What the marks of an earlier run depend on, by exercise; nothing where there are no marks.
+
+    A verdict may know a student's answers and have no marks for them: the machine failed.
+    """
+    if previous is None:
+        return {}
+    marked = {_exercise_of(mark) for mark in previous.marks}
+    return {key: answer.settled for key, answer in previous.answers.items() if key in marked}
+
+
+def _exercise_of(mark: Mark) -> str:
+    return "-".join(mark.grade_id.split("-")[:3])
+
+
 def carry_over(verdict: Verdict, previous: Verdict | None, old: NotebookNode | None) -> None:
     """Complete a verdict with what was kept of the previous one, and count the tries.
 
@@ -70,7 +85,7 @@ def carry_over(verdict: Verdict, previous: Verdict | None, old: NotebookNode | N
     """
     if previous is None:
         previous = Verdict(verdict.student, verdict.chapter)
-    kept = [m for m in previous.marks if "-".join(m.grade_id.split("-")[:3]) in verdict.kept]
+    kept = [mark for mark in previous.marks if _exercise_of(mark) in verdict.kept]
     verdict.marks = _in_order(verdict.marks + kept, previous)
     for key, answer in verdict.answers.items():
         answer.tries = _tries(answer, previous.answers.get(key, Answer()))

@@ -20,13 +20,15 @@ from nbgrader import api
 from nbgrader.api import Gradebook
 
 from autograder import grade as grading
+from autograder import grade_one
 from autograder.build import build
 from autograder.chapter import CourseError
 from autograder.grade import Options, grade
+from autograder.kernel import KernelNotStarted
 from autograder.record import Book
 from autograder.release import release
 from autograder.storage import alone_in
-from autograder.verdict import NEEDS_PERSON, Verdict
+from autograder.verdict import NEEDS_PERSON
 from tests.autograder.conftest import CHAPTER, COURSE, fill, hand_in
 from tests.autograder.kills import Grader, class_folder, hand_in_class, orphans_come_here
 from tests.autograder.test_grade import run_cli
@@ -122,22 +124,30 @@ def test_force_grades_everything_again(root, workers_get):
     assert report.skipped == 0
 
 
-def test_what_failed_through_the_machine_is_tried_again(tmp_path, starter, monkeypatch):
-    tried = []
+def test_what_failed_through_the_machine_is_tried_again(tmp_path, solved, monkeypatch):
+    def no_kernel(*_):
+        raise KernelNotStarted("no kernel came up")
 
-    def broken(course, work, jobs, load):
-        for item in work:
-            tried.append(item.student)
-            yield item, Verdict(item.student, item.chapter, NEEDS_PERSON, "no kernel came up")
+    def here(course, work, jobs, load):
+        yield from ((item, grade_one.grade_one(course, load(item))) for item in work)
 
-    monkeypatch.setattr(grading, "graded_locally", broken)
-    hand_in(tmp_path, "ada", starter)
-    for _ in range(2):
-        report = grade(tmp_path, COURSE)
-        assert (report.skipped, report.exit_code) == (0, 1)
-    assert tried == ["ada", "ada"]
+    monkeypatch.setattr(grading, "graded_locally", here)
+    hand_in(tmp_path, "ada", solved)
+    with monkeypatch.context() as patch:
+        patch.setattr(grade_one, "run", no_kernel)
+        for _ in range(2):
+            report = grade(tmp_path, COURSE)
+            assert (report.skipped, report.exit_code) == (0, 1)
+            (ada,) = report.verdicts
+            assert (ada.status, ada.cause, ada.marks) == (NEEDS_PERSON, "no kernel came up", [])
     with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as book:
         assert book.find_submission(CHAPTER, "ada").needs_manual_grade
+    report = grade(tmp_path, COURSE)
+    (ada,) = report.verdicts
+    assert (ada.status, ada.points, ada.max_points, ada.kept) == ("graded", 6, 6, [])
+    with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as book:
+        submission = book.find_submission(CHAPTER, "ada")
+        assert (submission.score, submission.needs_manual_grade) == (6, False)
 
 
 def test_a_changed_submission_and_a_missing_page_are_graded_again(graded_class, root, starter):
@@ -306,6 +316,8 @@ def undisturbed(chapter):
         _, error = process.communicate()
         assert (process.returncode, error) == (FOR_A_PERSON, "")
         assert grader.leftovers() == []
+        counts = json.loads(grader.summary.read_text())["counts"]
+        assert counts == {"graded": 6, "failed": 1, "needs a person": 0}
         return Undisturbed(starter, solved, first, time.monotonic() - begun, grader.result())
 
 
@@ -318,7 +330,7 @@ def complete(grader, undisturbed):
     records, written = grader.records(), grader.pages()
     assert grader.run() == (FOR_A_PERSON, "")
     after, pages_after = grader.records(), grader.pages()
-    assert {key: after[key] for key in records} == records
+    assert [after[key] for key in records] == list(records.values())
     assert {key: pages_after[key] for key in records} == {key: written[key] for key in records}
     assert grader.leftovers() == []
     assert grader.result() == undisturbed.result
