@@ -24,8 +24,8 @@ MIB = 2**20
 LIMITS = {
     "cell_seconds": 4,
     "cell_cpu_seconds": 3,
-    "notebook_seconds": 20,
-    "notebook_cpu_seconds": 15,
+    "notebook_seconds": 40,
+    "notebook_cpu_seconds": 20,
     "setup_seconds": 15,
     "memory_bytes": 512 * MIB,
     "processes": 64,

@@ -49,7 +49,6 @@ for _ in range(20):
         time.sleep(60)
 time.sleep(60)
 """,
-    said="used more than",
     **DIES,
 )
 code(
