@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import html
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbconvert.exporters import HTMLExporter
+from nbconvert.filters import Highlight2HTML
 from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
@@ -29,6 +31,7 @@ PAGE = """<!DOCTYPE html>
 {rows}
 </tbody></table>{body}</main></body></html>
 """
+PAINTED_CELL, PAINTED_PAGE = 3000, 100_000  # characters that are coloured: three seconds at worst
 STYLE = """
 :root{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;margin:0;padding:1rem}
@@ -94,9 +97,27 @@ def _notebook(notebook: NotebookNode, marks: list[Mark]) -> str:
             cell.outputs = []
         if cell.cell_type == "code" and grade_id and grade_id.text in by_id:
             cell.outputs = [*_without_errors(cell.outputs), _said(by_id[grade_id.text])]
-    exporter = HTMLExporter(template_name="basic")
+    exporter = HTMLExporter(template_name="basic", filters={"highlight_code": _Painter()})
     body, _ = exporter.from_notebook_node(shown)
     return body
+
+
+class _Painter:
+    """Colours code as nbconvert does, but only so much of it for one page.
+
+    The highlighter's patterns backtrack: " \\n" thirty thousand times keeps it busy for minutes,
+    and the process that writes the pages serves the whole class.
+    """
+
+    def __init__(self) -> None:
+        self.left = PAINTED_PAGE
+        self.paint = Highlight2HTML(pygments_lexer="python")
+
+    def __call__(self, source: str, language: str | None = None, metadata: Any = None) -> str:
+        self.left -= len(source)
+        if len(source) > PAINTED_CELL or self.left < 0:
+            return f'<div class="highlight"><pre>{html.escape(source)}</pre></div>'
+        return self.paint(source, language="python", metadata=metadata)
 
 
 def _without_errors(outputs: list[NotebookNode]) -> list[NotebookNode]:

@@ -1,4 +1,4 @@
-"""A small course with tight limits, full of canaries, and a class of honest and hostile students."""
+"""A small course with tight limits and canaries, and a class of honest and hostile students."""
 
 from __future__ import annotations
 

@@ -166,7 +166,9 @@ def odd_grade_ids(desk):
     desk.write(notebook)
 
 
-@submission("all metadata lost: of the answers, the Predict cell still counts", 1, flag="is missing")
+@submission(
+    "all metadata lost: of the answers, the Predict cell still counts", 1, flag="is missing"
+)
 def lost_metadata(desk):
     notebook = desk.solved
     for cell in notebook["cells"]:

@@ -104,7 +104,12 @@ for pair in pipes:
     base="solved",
     at_most=True,
 )
-code("fork_bomb", "a fork bomb", "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", **DIES)
+code(
+    "fork_bomb",
+    "a fork bomb",
+    "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
+    **DIES,
+)
 code(
     "fork_bomb_of_daemons",
     "a fork bomb whose processes leave the session",
@@ -207,7 +212,12 @@ while True:
 )
 code("endless_sleep", "sleep without end", "import time\ntime.sleep(10**6)", **DIES)
 code("locked_loop", "a computation that never gives the lock back", "9 ** 9 ** 9 ** 9", **DIES)
-code("slow_pattern", "a pattern that backtracks for ever", "import re\nre.match('(a*)*b', 'a' * 64)", **DIES)
+code(
+    "slow_pattern",
+    "a pattern that backtracks for ever",
+    "import re\nre.match('(a*)*b', 'a' * 64)",
+    **DIES,
+)
 code(
     "busy_children",
     "children that compute while the cell sleeps",
@@ -251,7 +261,12 @@ for _ in range(2):
     base="solved",
     at_most=True,
 )
-code("exits", "os._exit in the answer", "import os\ndef double(x): os._exit(0)", **MINE | {"said": "ended the Python process"})
+code(
+    "exits",
+    "os._exit in the answer",
+    "import os\ndef double(x): os._exit(0)",
+    **MINE | {"said": "ended the Python process"},
+)
 code("exits_while_defined", "os._exit in the cell", "import os\nos._exit(0)", **DIES)
 code(
     "exits_in_del",
@@ -290,7 +305,15 @@ def double(x):
 """,
     **MINE,
 )
-code("shuts_down", "the kernel's own shutdown", "get_ipython().kernel.do_shutdown(False)\nget_ipython().kernel.io_loop.stop()" + RIGHT, 6, base="solved", ends=False, at_most=True)
+code(
+    "shuts_down",
+    "the kernel's own shutdown",
+    "get_ipython().kernel.do_shutdown(False)\nget_ipython().kernel.io_loop.stop()" + RIGHT,
+    6,
+    base="solved",
+    ends=False,
+    at_most=True,
+)
 code("segfault", "a crash", "import ctypes\ndef double(x): ctypes.string_at(1)", **MINE)
 code("aborts", "abort()", "import os\ndef double(x): os.abort()", **MINE)
 code(
