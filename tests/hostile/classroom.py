@@ -22,8 +22,8 @@ REPOSITORY = Path(__file__).parents[2]
 MIB = 2**20
 # Tight, so that attacks which use up a limit are over soon; honest work needs a tenth.
 LIMITS = {
-    "cell_seconds": 4,
-    "cell_cpu_seconds": 3,
+    "cell_seconds": 3,
+    "cell_cpu_seconds": 2,
     "notebook_seconds": 40,
     "notebook_cpu_seconds": 20,
     "setup_seconds": 15,

@@ -461,5 +461,6 @@ torch.set_num_threads(64)
     + RIGHT,
     6,
     base="solved",
+    ends=False,
     at_most=True,
 )
