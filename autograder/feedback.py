@@ -35,7 +35,7 @@ PAGE = """<!DOCTYPE html>
 {rows}
 </tbody></table>{body}</main></body></html>
 """
-COLOURED = 5000  # characters; no person writes such a cell, and colouring takes its time
+PAINTED_CELL, PAINTED_PAGE = 3000, 100_000  # characters that are coloured: three seconds at worst
 # On top of nh3's own list: what colours code and terminal text, and anchors within the page.
 ATTRIBUTES = {
     **nh3.ALLOWED_ATTRIBUTES,
@@ -101,7 +101,7 @@ def _row(mark: Mark) -> str:
 def _notebook(notebook: NotebookNode, marks: list[Mark]) -> str:
     """The notebook's cells as HTML, with a verdict under each test."""
     by_id = {mark.grade_id: mark for mark in marks}
-    parts = []
+    parts, paint = [], _Painter()
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             parts.append(_markdown(cell.source))
@@ -112,7 +112,7 @@ def _notebook(notebook: NotebookNode, marks: list[Mark]) -> str:
             outputs = []
         if grade_id and grade_id.text in by_id:
             outputs = [*_without_errors(outputs), _said(by_id[grade_id.text])]
-        parts += [_code(cell.source), *map(_output, outputs)]
+        parts += [paint(cell.source), *map(_output, outputs)]
     return nh3.clean(
         "\n".join(parts),
         attributes=ATTRIBUTES,
@@ -131,17 +131,6 @@ def _markdown(text: str) -> str:
     return f"<div>{markdown2html(text)}</div>"
 
 
-def _code(text: str) -> str:
-    if len(text) > COLOURED:
-        return f"<pre>{html.escape(text)}</pre>"
-    return _coloured(text)
-
-
-@lru_cache(maxsize=1000)
-def _coloured(text: str) -> str:
-    return highlight(text, PythonLexer(), HtmlFormatter())
-
-
 def _output(output: NotebookNode) -> str:
     """An output that ``outputs.py`` has kept: text with terminal colours, or a picture."""
     if output.output_type == "stream":
@@ -152,6 +141,28 @@ def _output(output: NotebookNode) -> str:
         if kind in output.data:
             return f'<img alt="a figure" src="data:{kind};base64,{html.escape(output.data[kind])}">'
     return f"<pre>{ansi2html(output.data.get('text/plain', ''))}</pre>"
+
+
+class _Painter:
+    """Colours code, but only so much of it for one page.
+
+    The highlighter's patterns backtrack: " \\n" thirty thousand times keeps it busy for minutes,
+    and the process that writes the pages serves the whole class.
+    """
+
+    def __init__(self) -> None:
+        self.left = PAINTED_PAGE
+
+    def __call__(self, text: str) -> str:
+        self.left -= len(text)
+        if len(text) > PAINTED_CELL or self.left < 0:
+            return f'<div class="highlight"><pre>{html.escape(text)}</pre></div>'
+        return _painted(text)
+
+
+@lru_cache(maxsize=1000)
+def _painted(text: str) -> str:
+    return highlight(text, PythonLexer(), HtmlFormatter())
 
 
 def _without_errors(outputs: list[NotebookNode]) -> list[NotebookNode]:

@@ -36,6 +36,7 @@ PRELOADED = (
 )  # fmt: skip
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4  # linux/prctl.h
 WATCH_SECONDS = 0.1  # between two looks at what a jailed kernel uses: a few thousandths of a core
+NICENESS = 10  # of jailed kernels: the warden must get its turn beside a hundred busy processes
 PAGE, TICK = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 
 
@@ -183,18 +184,24 @@ class _Warden:
         if not self.jail or not self.started:
             return 0.0
         cpu, memory, tasks = _usage()
-        if memory > self.jail.memory_bytes:
-            memory = _proportional()  # pages that several processes share count once
-        self.cpu, self.peak = max(self.cpu, cpu), max(self.peak, memory)
-        if memory > self.jail.memory_bytes + self.shared:
-            self.kill("memory")
-        elif cpu > self.jail.notebook_cpu_seconds:
+        self.cpu = max(self.cpu, cpu)
+        if cpu > self.jail.notebook_cpu_seconds:
             self.kill("notebook cpu")
         elif cpu - self.cell_start > self.jail.cell_cpu_seconds:
             self.kill("cpu")
         elif tasks > 2 * self.jail.processes:
             self.kill("processes")
+        else:
+            self.weigh(memory)
         return cpu
+
+    def weigh(self, resident: int) -> None:
+        """End the kernel where its processes use too much memory."""
+        if resident > self.jail.memory_bytes:
+            resident = _proportional()  # slow, but pages that several processes share count once
+        self.peak = max(self.peak, resident)
+        if resident > self.jail.memory_bytes + self.shared:
+            self.kill("memory")
 
 
 def _jail(fields: dict[str, Any] | None):
@@ -281,6 +288,7 @@ def _lock_up(jail, call_filter) -> None:
 
     walls.own_processes()
     walls.limit_resources(jail)
+    os.nice(NICENESS)
     walls.nobody(jail)
     for variable in ("HOME", "TMPDIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR"):
         os.environ[variable] = "/tmp/home"

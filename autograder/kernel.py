@@ -222,18 +222,22 @@ def open_kernel(limits: Limits, sandboxed: bool) -> Iterator[Kernel]:
     try:
         yield _started(manager, folder, context, limits, sandboxed)
     finally:
-        _end(manager)
+        if not _end(manager) and sandboxed:
+            fork_server(True).close()  # takes everything with it; the next kernel gets a new one
         context.destroy(linger=0)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _end(manager: KernelManager) -> None:
-    """End the kernel's process at once: there is nothing in it to save."""
+def _end(manager: KernelManager) -> bool:
+    """End the kernel's process at once: there is nothing in it to save. False if it did not end."""
     process = manager.provisioner.process if manager.provisioner else None
     if process is not None:
         process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        try:
             process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            return False
+    return True
 
 
 def _folder(sandboxed: bool) -> Path:

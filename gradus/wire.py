@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -38,6 +39,12 @@ DTYPES = {
         torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
     )
 }  # fmt: skip
+# The name of a type, short and plain: checks show it, so it must have no room for other texts.
+_TYPE_NAME = re.compile(
+    r"\w{1,30}|[\w.]{1,20} tensor|NumPy array of dtype [\w<>|=]{1,20}"
+    r"|tensor without data \(device meta\)",
+    re.ASCII,
+)
 _DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _ARRAY_DTYPES = frozenset("|b1 |i1 <i2 <i4 <i8 |u1 <u2 <u4 <f2 <f4 <f8 <c8 <c16".split())
 
@@ -287,7 +294,7 @@ class _Reader:
         if tag == "stand-in":
             (name,) = rest
             name.encode()
-            return StandIn(name[:100])
+            return StandIn(name if _TYPE_NAME.fullmatch(name) else "object")
         raise WireError("malformed data")
 
     def take(self, size: Any) -> bytes:

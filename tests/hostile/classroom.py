@@ -1,4 +1,4 @@
-"""A small course with tight limits, full of canaries, and a class of honest and hostile students."""
+"""A small course with tight limits and canaries, and a class of honest and hostile students."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ REPOSITORY = Path(__file__).parents[2]
 MIB = 2**20
 # Tight, so that attacks which use up a limit are over soon; honest work needs a tenth.
 LIMITS = {
-    "cell_seconds": 4,
-    "cell_cpu_seconds": 3,
-    "notebook_seconds": 20,
-    "notebook_cpu_seconds": 15,
+    "cell_seconds": 3,
+    "cell_cpu_seconds": 2,
+    "notebook_seconds": 40,
+    "notebook_cpu_seconds": 20,
     "setup_seconds": 15,
     "memory_bytes": 512 * MIB,
     "processes": 64,

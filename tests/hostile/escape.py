@@ -1,4 +1,4 @@
-"""Attacks on the walls: other people's files and processes, the network, the kernel of the system."""
+"""Attacks on the walls: other people's files and processes, the network, the operating system."""
 
 from __future__ import annotations
 

@@ -287,6 +287,7 @@ code(
     "print('\\x1b[31m\\x1b[42m' * 10_000)\nprint('\\r\\b' * 10_000)" + RIGHT,
     6,
     base="solved",
+    ends=False,
 )
 code(
     "asks_for_input",
@@ -324,5 +325,6 @@ threading.Thread(target=chatter, daemon=True).start()
     + RIGHT,
     6,
     base="solved",
+    ends=False,
     at_most=True,
 )

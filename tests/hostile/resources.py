@@ -49,7 +49,6 @@ for _ in range(20):
         time.sleep(60)
 time.sleep(60)
 """,
-    said="used more than",
     **DIES,
 )
 code(
@@ -462,5 +461,6 @@ torch.set_num_threads(64)
     + RIGHT,
     6,
     base="solved",
+    ends=False,
     at_most=True,
 )
