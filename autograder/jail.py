@@ -22,6 +22,7 @@ CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID = 0x00020000, 0x08000000, 0x20000000  # 
 NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag, CLONE_NEWTIME included
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8  # linux/mount.h
 MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
+MNT_DETACH = 2
 PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 38, 47, 4  # linux/prctl.h
 CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
 STAGING = "/gradus"  # an empty folder that sandbox.py makes
@@ -49,6 +50,7 @@ class Jail:
     """What one kernel may use; see ``limits.Limits`` for the reasons. Sizes are bytes."""
 
     folder: str  # the kernel's own folder, where its sockets are
+    kept: list[str]  # folders below /tmp that it may read
     uid: int  # a user that nobody else is; -1: stay who we are
     memory_bytes: int
     processes: int
@@ -83,17 +85,33 @@ def leave_the_others() -> None:
 
 def empty_disks(jail: Jail) -> None:
     """Empty disks of a fixed size; of all kernels' folders only this one's is left."""
-    _mount(jail.folder, STAGING, "", MS_BIND)
+    siblings = Path(jail.folder).parent
+    _mount("/tmp", STAGING, "", MS_BIND | MS_REC)
     options = f"size={jail.disk_bytes},nr_inodes={jail.disk_files},mode=1777"
     for place in ("/tmp", "/dev/shm"):
         _mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, options)
-    siblings = Path(jail.folder).parent
-    siblings.mkdir(parents=True, exist_ok=True)
+    for path in jail.kept:  # an installation may lie in /tmp itself
+        _mount_again(path)
+    if siblings.is_relative_to("/tmp"):
+        _mount_again(jail.folder)
+    else:
+        _hide_siblings(jail.folder, siblings)
+    _call("umount2", STAGING.encode(), MNT_DETACH)
+
+
+def _mount_again(path: str) -> None:
+    """Something of the former ``/tmp`` in its old place."""
+    Path(path).mkdir(parents=True, exist_ok=True)
+    _mount(path.replace("/tmp", STAGING, 1), path, "", MS_BIND | MS_REC)
+
+
+def _hide_siblings(folder: str, siblings: Path) -> None:
+    """Where the kernels' folders do not lie in ``/tmp``: nothing but this one in their place."""
+    _call("umount2", STAGING.encode(), MNT_DETACH)
+    _mount(folder, STAGING, "", MS_BIND)
     _mount("tmpfs", str(siblings), "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=755")
-    Path(jail.folder).mkdir()
-    _mount(STAGING, jail.folder, "", MS_BIND)
-    _call("umount2", STAGING.encode(), 0)
-    _mount("none", str(siblings), "", MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
+    Path(folder).mkdir()
+    _mount(STAGING, folder, "", MS_BIND)
 
 
 def freeze_folder(jail: Jail) -> None:

@@ -124,8 +124,9 @@ def jail(folder: Path, limits: Limits) -> Jail:
     uid = next(_nobodies()) if os.geteuid() == 0 else -1
     if uid >= 0:
         os.chown(folder, uid, uid)
-    names = set(Jail.__dataclass_fields__) - {"folder", "uid"}
-    return Jail(str(folder), uid, **{name: getattr(limits, name) for name in names})
+    kept = [str(path) for path in _readable() if path.is_relative_to("/tmp") and path.is_dir()]
+    names = set(Jail.__dataclass_fields__) - {"folder", "kept", "uid"}
+    return Jail(str(folder), kept, uid, **{name: getattr(limits, name) for name in names})
 
 
 def _namespaces() -> list[str]:
