@@ -117,13 +117,13 @@ SPIN = "import time\nend = time.process_time() + 5\nwhile time.process_time() < 
 SWARM = """
 import os, time
 reader, writer = os.pipe()
-for _ in range(4):
+for _ in range(6):
     if os.fork() == 0:
-        block = os.urandom(1) * (250 * 2**20)
+        block = os.urandom(1) * (300 * 2**20)
         os.write(writer, b"x")
         time.sleep(60)
         os._exit(0)
-for _ in range(4): os.read(reader, 1)
+for _ in range(6): os.read(reader, 1)
 time.sleep(4)
 """
 FOLDER = "os.path.dirname(get_ipython().kernel.config['IPKernelApp']['connection_file'])"
@@ -138,7 +138,7 @@ PATIENT = replace(LIMITS, cell_seconds=100)
 TIGHT = {
     "disks of a fixed size": {"disk_bytes": 32 * MIB},
     "CPU time is watched": {"cell_cpu_seconds": 2},
-    "memory is watched": {"memory_bytes": 600 * MIB},
+    "memory is watched": {"memory_bytes": 1000 * MIB},
 }
 # wall → (attack: code that raises or is stopped while the wall stands, how the wall is taken away)
 IN_KERNEL = {
