@@ -377,8 +377,8 @@ def test_forged_booleans_are_normalised():
     assert came.view(np.uint8).tolist() == [1, 0]
 
 
-def test_a_long_name_of_a_type_is_cut():
-    assert len(decode(message(["stand-in", "x" * 10**6])).type_name) == 100
+def test_a_long_name_of_a_type_is_not_shown():
+    assert decode(message(["stand-in", "x" * 10**6])).type_name == "object"
 
 
 SAMPLE = {
