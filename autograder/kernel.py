@@ -217,7 +217,6 @@ def open_kernel(limits: Limits, sandboxed: bool) -> Iterator[Kernel]:
         manager.transport, manager.ip, manager.cache_ports = "ipc", str(folder / "k"), False
     context = zmq.Context()
     context.setsockopt(zmq.LINGER, 0)
-    context.setsockopt(zmq.RCVHWM, 100)  # messages that wait to be read; the rest stays there
     context.setsockopt(zmq.MAXMSGSIZE, limits.frame_bytes)
     try:
         yield _started(manager, folder, context, limits, sandboxed)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from autograder.grade_one import Work, grade_one
@@ -38,33 +40,47 @@ def graded_locally(
 def _graded_in_pool(
     course: Path, work: list[Work], jobs: int, load: Callable[[Work], Work]
 ) -> Iterator[tuple[Work, Verdict | None]]:
-    """Each submission with its verdict, as they are ready; None where the pool broke before."""
-    if not work:
-        return
-    jobs = min(jobs, len(work))
-    pool = worker_pool(jobs)
-    waiting = iter(work)
+    """Each submission with its verdict, as they are ready; None for those a dead worker took along.
+
+    A pool of which one worker has died takes no more work: a new one goes on with the rest.
+    """
+    waiting = deque(work)
+    while waiting:
+        pool = worker_pool(min(jobs, len(waiting)))
+        try:
+            yield from _until_it_breaks(pool, AHEAD * jobs, course, waiting, load)
+            pool.shutdown()
+        except BaseException:  # stopped: nobody waits for what is under way
+            end(pool)
+            raise
+        finally:
+            remove_leftovers()
+
+
+def _until_it_breaks(
+    pool: ProcessPoolExecutor,
+    places: int,
+    course: Path,
+    waiting: deque[Work],
+    load: Callable[[Work], Work],
+) -> Iterator[tuple[Work, Verdict | None]]:
+    """Let a pool work until nothing waits, or one of its workers has died."""
     running: dict[Future, Work] = {}
-    try:
-        while True:
-            while len(running) < AHEAD * jobs and (item := next(waiting, None)) is not None:
-                try:
-                    with uninterrupted():  # it may start a process
-                        running[pool.submit(grade_one, course, load(item))] = item
-                except RuntimeError:  # broken: no more work is taken
-                    yield item, None
-            if not running:
-                pool.shutdown()
-                return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                item = running.pop(future)
-                try:
-                    verdict = future.result()
-                except Exception:  # BrokenProcessPool, or a verdict that could not be sent
-                    verdict = None
-                yield item, verdict
-    except BaseException:  # stopped: nobody waits for what is under way
-        end(pool)
-        raise
-    finally:
-        remove_leftovers()
+    broken = False
+    while running or (waiting and not broken):
+        while waiting and len(running) < places and not broken:
+            try:
+                with uninterrupted():  # it may start a process
+                    future = pool.submit(grade_one, course, load(waiting[0]))
+                running[future] = waiting.popleft()
+            except BrokenProcessPool:
+                broken = True
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            item = running.pop(future)
+            try:
+                verdict = future.result()
+            except BrokenProcessPool:
+                verdict, broken = None, True
+            except Exception:  # a verdict that could not be sent
+                verdict = None
+            yield item, verdict

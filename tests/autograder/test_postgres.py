@@ -12,7 +12,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder.chapter import CourseError
-from autograder.grade import grade
+from autograder.grade import Options, grade
 from autograder.record import Book, NotRecorded
 from autograder.verdict import Mark, Verdict
 from tests.autograder.conftest import CHAPTER, COURSE, fill, hand_in
@@ -91,11 +91,11 @@ def submitted(tmp_path, solved, starter):
 
 
 def test_postgresql_holds_what_sqlite_holds(server, submitted):
-    grade(submitted, COURSE, jobs=1)
+    grade(submitted, COURSE, Options(jobs=1))
     expected = contents(f"sqlite:///{submitted / 'gradebook.db'}")
     assert {(row[0], row[1], row[2]) for row in expected} >= {("ada", 6, 3)}
     for _ in range(2):
-        grade(submitted, COURSE, jobs=1, db_url=server)
+        grade(submitted, COURSE, Options(jobs=1, db_url=server, force=True))
         assert contents(server) == expected
         with Gradebook(server, "gradus") as book:
             assert {s.id for s in book.students} == {"ada", "carl", "garbled", "lise"}

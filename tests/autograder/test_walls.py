@@ -20,8 +20,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from autograder import feedback, sandbox, warm
 from autograder import kernel as kernels
-from autograder import sandbox, warm
 from autograder.feedback import page
 from autograder.intake import parse
 from autograder.judge import Bench
@@ -236,8 +236,21 @@ def test_outputs_are_made_anew(standing, monkeypatch):
     with open_kernel(LIMITS, True) as kernel:
         cell = nbformat.v4.new_code_cell("1", outputs=kernel.execute(evil).outputs)
     notebook = nbformat.v4.new_notebook(cells=[cell])
+    kept = [key for output in cell.outputs for key in output.data]
+    assert ("text/html" in kept) is not standing
+    assert "<script>" not in page(Verdict("ada", "00_tiny", notebook=notebook))
+
+
+@both
+def test_a_page_is_cleaned(standing, monkeypatch):
+    """The last wall before a browser: where an output's text came through as markup."""
+    monkeypatch.setattr(feedback, "ansi2html", str)
+    if not standing:
+        monkeypatch.setattr(feedback.nh3, "clean", lambda text, **_: text)
+    output = nbformat.v4.new_output("stream", text="<script>alert(1)</script><b onclick=x>b</b>")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1", outputs=[output])])
     text = page(Verdict("ada", "00_tiny", notebook=notebook))
-    assert ("<script>" in text) is not standing
+    assert ("<script>" in text) is ("onclick" in text) is not standing
 
 
 # --- the trusted side ----------------------------------------------------------------------------

@@ -161,7 +161,7 @@ def test_nothing_is_left_running(graded):
 
 def test_nothing_outside_the_run_has_changed(graded):
     assert graded.changed == []
-    outside = {"gradebook.db", "submitted", "autograded", "feedback", ".gradus"}
+    outside = {"gradebook.db", "submitted", "autograded", "feedback", ".gradus.lock"}
     assert {path.name for path in graded.place.root.iterdir()} <= outside
 
 
