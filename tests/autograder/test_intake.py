@@ -2,11 +2,20 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from autograder.intake import Refused, find_submissions, parse, read_bytes, strangers
+from autograder import intake
+from autograder.intake import (
+    Refused,
+    find_submissions,
+    parse,
+    read_beside,
+    read_bytes,
+    strangers,
+)
 from autograder.limits import LIMITS
 from tests.autograder.conftest import hand_in
 
@@ -102,3 +111,25 @@ def test_metadata_of_any_shape_is_survived():
 def test_a_file_that_cannot_be_read_is_refused():
     with pytest.raises(Refused, match=r"mem cannot be read \(Input/output error\)"):
         read_bytes(Path("/proc/self/mem"))
+
+
+def test_only_files_on_the_chapters_list_come_along(tmp_path):
+    (tmp_path / "tiny.ipynb").write_text("{}")
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    (tmp_path / "gradus.py").write_text("evil")
+    (tmp_path / "timestamp.txt").write_text("2001-01-01")
+    (tmp_path / "other.pt").symlink_to("/etc/passwd")
+    files, notes = read_beside(tmp_path, "tiny.ipynb", ["model.pt", "other.pt", "absent.pt"])
+    assert files == {"model.pt": b"weights"}
+    assert notes == [
+        "ignored: 'gradus.py' is not asked for",
+        "ignored: other.pt is a link; hand in the notebook itself",
+    ]
+
+
+def test_files_that_are_too_large_together_stay_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(intake, "LIMITS", replace(LIMITS, extra_bytes=10))
+    (tmp_path / "a").write_bytes(b"12345678")
+    (tmp_path / "b").write_bytes(b"12345678")
+    files, notes = read_beside(tmp_path, "tiny.ipynb", ["a", "b"])
+    assert list(files) == ["a"] and "larger than allowed" in notes[0]

@@ -149,3 +149,15 @@ def test_no_kernel_is_left_behind(desk):
     outcomes(desk, ex_0_1="import os\nos._exit(3)")
     left = [c for c in psutil.Process().children(recursive=True) if c.pid not in before]
     assert [c for c in left if "ipykernel" in " ".join(c.cmdline())] == []
+
+
+def test_a_file_that_was_handed_in_lies_in_the_work_folder(desk):
+    reads = "def double(x):\n    return x * int(open('factor.txt').read())"
+    notebook = nbformat.from_dict(desk.released)
+    for cell in notebook.cells:
+        cell.source = (RIGHT | {"ex-0-1": reads}).get(cell.id, cell.source)
+    probes = desk.probes(desk.chapter.exercises["ex-0-1"])
+    for content, passes in ((b"2", True), (b"3", False)):
+        result = run(nbformat.from_dict(notebook), probes, files={"factor.txt": content})
+        judged = desk.judge.judge(result.claims, {})
+        assert judged["ex-0-1-check"].passed is passes
