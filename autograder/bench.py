@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 
@@ -23,6 +24,7 @@ import psutil
 
 from autograder.chapter import CourseError, chapters
 from autograder.demo import STUDENTS, make_class
+from autograder.forkserver import PRELOADED
 from autograder.sandbox import BUBBLEWRAP, NONE, why_not
 
 CHAPTERS = ("01_tensors", "02_autograd")
@@ -157,8 +159,9 @@ def run_bare_cells() -> None:
     from autograder.intake import parse
     from autograder.rebuild import rebuild
     from autograder.release import release
-    from gradus import plots  # noqa: F401 (what every kernel has loaded, too)
 
+    for name in PRELOADED:  # what every kernel has loaded, too
+        import_module(name)
     matplotlib.use("agg")
     torch.set_num_threads(1)
     known = chapters(Path(sys.argv[1]))
