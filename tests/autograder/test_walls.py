@@ -134,8 +134,20 @@ def without_size(source, target, kind, flags, options=""):
     mount(source, target, kind, flags, "mode=1777" if kind == "tmpfs" else options)
 jail._mount = without_size
 """
+MANY = """
+import os, time
+for _ in range(60):
+    if os.fork() == 0:
+        time.sleep(60)
+        os._exit(0)
+"""
+NO_NPROC = """
+setrlimit, NPROC = jail.resource.setrlimit, jail.resource.RLIMIT_NPROC
+jail.resource.setrlimit = lambda kind, value: None if kind == NPROC else setrlimit(kind, value)
+"""
 PATIENT = replace(LIMITS, cell_seconds=100)
 TIGHT = {
+    "few processes": {"processes": 50},
     "disks of a fixed size": {"disk_bytes": 32 * MIB},
     "CPU time is watched": {"cell_cpu_seconds": 2},
     "memory is watched": {"memory_bytes": 1000 * MIB},
@@ -161,6 +173,7 @@ IN_KERNEL = {
         "import mmap; mmap.mmap(-1, 4 * 2**30)",
         "jail.limit_resources = lambda jail: None",
     ),
+    "few processes": (MANY, NO_NPROC),
     "call filter": ("import os; os.memfd_create('x')", NO_FILTER),
     "CPU time is watched": (SPIN, "forkserver._Warden.look = lambda self: 0.0"),
     "memory is watched": (SWARM, "forkserver._Warden.weigh = lambda self, resident: None"),
@@ -203,6 +216,21 @@ def test_jail(wall, standing, tmp_path, monkeypatch):
     attack, change = IN_KERNEL[wall]
     with server_without("" if standing else change, tmp_path, monkeypatch):
         assert succeeds(attack, replace(PATIENT, **TIGHT.get(wall, {}))) is not standing
+
+
+@sandboxed
+@both
+def test_the_environment_is_cleared(standing, monkeypatch):
+    monkeypatch.setenv("HOSTILE_CANARY", "secret")
+    cleared = warm._environment
+    if not standing:
+        monkeypatch.setattr(warm, "_environment", lambda inside: os.environ | cleared(inside))
+    warm.fork_server(True).close()
+    attack = "assert b'HOSTILE_CANARY' in open('/proc/self/environ', 'rb').read()"
+    try:
+        assert succeeds(attack, PATIENT) is not standing
+    finally:
+        warm.fork_server(True).close()
 
 
 # --- what is read of a kernel --------------------------------------------------------------------
