@@ -218,6 +218,27 @@ def test_jail(wall, standing, tmp_path, monkeypatch):
         assert succeeds(attack, replace(PATIENT, **TIGHT.get(wall, {}))) is not standing
 
 
+ONE_DISK = """
+import os
+mount, mkdir = jail._mount, os.mkdir
+def on_one_disk(source, target, kind, flags, options=""):
+    if (kind, target) == ("tmpfs", "/tmp"):
+        return os.chmod("/tmp", 0o1777)
+    mount(source, target, kind, flags, options)
+def not_again(path, mode=0o777):
+    os.path.isdir(path) or mkdir(path, mode)
+jail._mount, os.mkdir = on_one_disk, not_again
+"""
+
+
+@sandboxed
+@both
+def test_each_kernel_has_empty_disks(standing, tmp_path, monkeypatch):
+    with server_without("" if standing else ONE_DISK, tmp_path, monkeypatch):
+        assert succeeds("open('/tmp/left', 'w').write('for the next')", PATIENT)
+        assert succeeds("open('/tmp/left').read()", PATIENT) is not standing
+
+
 @sandboxed
 @both
 def test_the_environment_is_cleared(standing, monkeypatch):
