@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 from autograder import feedback, sandbox, warm
@@ -216,6 +217,46 @@ def test_jail(wall, standing, tmp_path, monkeypatch):
     attack, change = IN_KERNEL[wall]
     with server_without("" if standing else change, tmp_path, monkeypatch):
         assert succeeds(attack, replace(PATIENT, **TIGHT.get(wall, {}))) is not standing
+
+
+OWNER = """
+import pathlib, sys, time
+sys.path.insert(0, {repository!r})
+from autograder import sandbox, warm
+readable, command = [*sandbox._readable(), pathlib.Path({script!r})], sandbox.command
+sandbox._readable, warm.SERVE = lambda: readable, {script!r}
+if not {standing}:
+    sandbox.command = lambda *a: [part for part in command(*a) if part != "--die-with-parent"]
+server = warm.fork_server(True)
+server.control.recv(64)
+print(server.process.pid, flush=True)
+time.sleep(60)
+"""
+STAYS = """
+serve = forkserver.serve
+def stay(control):
+    serve(control)
+    __import__("time").sleep(60)
+forkserver.serve = stay
+"""
+
+
+@sandboxed
+@both
+def test_a_sandbox_ends_with_its_owner(standing, tmp_path):
+    """Even if the server inside does not notice that nobody listens any more."""
+    script = tmp_path / "server.py"
+    script.write_text(SERVER.format(repository=str(REPOSITORY), change=STAYS))
+    text = OWNER.format(repository=str(REPOSITORY), script=str(script), standing=standing)
+    owner = subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE)
+    family = [psutil.Process(int(owner.stdout.readline()))]
+    family += family[0].children(recursive=True)
+    owner.kill()
+    owner.communicate()
+    _, alive = psutil.wait_procs(family, timeout=5)
+    for process in alive:
+        process.kill()
+    assert (alive == []) is standing
 
 
 ONE_DISK = """
