@@ -219,6 +219,22 @@ def test_jail(wall, standing, tmp_path, monkeypatch):
         assert succeeds(attack, replace(PATIENT, **TIGHT.get(wall, {}))) is not standing
 
 
+UNCOUNTED = """
+usage = forkserver._usage
+forkserver._usage = lambda: (*usage()[:2], 0)
+"""
+
+
+@sandboxed
+@both
+def test_processes_are_counted(standing, tmp_path, monkeypatch):
+    """The warden's count, where the system's own limit does not bind (an old kernel)."""
+    change = NO_NPROC if standing else NO_NPROC + UNCOUNTED
+    with server_without(change, tmp_path, monkeypatch):
+        attack = MANY + "time.sleep(2)"
+        assert succeeds(attack, replace(PATIENT, processes=20)) is not standing
+
+
 OWNER = """
 import pathlib, sys, time
 sys.path.insert(0, {repository!r})
