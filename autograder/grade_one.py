@@ -105,12 +105,17 @@ def grade_one(course: Path, work: Work) -> Verdict:
         except Refused as refused:
             verdict.status, verdict.cause = FAILED, str(refused)
         except (CourseError, KernelNotStarted) as error:
-            verdict.status, verdict.cause = NEEDS_PERSON, str(error)
+            _not_graded(verdict, str(error))
         except Exception as error:  # a mistake of the grader must not stop the class
-            verdict.status = NEEDS_PERSON
-            verdict.cause = f"the grader failed: {type(error).__name__}: {error}"
+            _not_graded(verdict, f"the grader failed: {type(error).__name__}: {error}")
     verdict.seconds = round(time.monotonic() - started, 3)
     return verdict
+
+
+def _not_graded(verdict: Verdict, cause: str) -> None:
+    """The machine or the course failed: nothing is kept, so that the next run tries all again."""
+    verdict.status, verdict.cause = NEEDS_PERSON, cause
+    verdict.marks, verdict.kept = [], []
 
 
 def _grade(desk: Desk, work: Work, verdict: Verdict) -> None:

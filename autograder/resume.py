@@ -114,7 +114,7 @@ def _tries(answer: Answer, before: Answer) -> int:
 def _keep_outputs(notebook: NotebookNode, old: NotebookNode) -> None:
     before = {cell.id: cell for cell in old.cells if cell.cell_type == "code"}
     for cell in notebook.cells:
-        if cell.cell_type == "code" and not cell.outputs and cell.id in before:
+        if cell.cell_type == "code" and cell.execution_count is None and cell.id in before:
             cell.outputs = before[cell.id].outputs
             cell.execution_count = before[cell.id].execution_count
 

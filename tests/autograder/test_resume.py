@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import nbformat
 import pytest
@@ -27,8 +27,9 @@ from autograder.grade import Options, grade
 from autograder.kernel import KernelNotStarted
 from autograder.record import Book
 from autograder.release import release
+from autograder.resume import carry_over, is_done
 from autograder.storage import alone_in
-from autograder.verdict import NEEDS_PERSON
+from autograder.verdict import NEEDS_PERSON, Verdict
 from tests.autograder.conftest import CHAPTER, COURSE, fill, hand_in
 from tests.autograder.kills import Grader, class_folder, hand_in_class, orphans_come_here
 from tests.autograder.test_grade import run_cli
@@ -148,6 +149,37 @@ def test_what_failed_through_the_machine_is_tried_again(tmp_path, solved, monkey
     with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as book:
         submission = book.find_submission(CHAPTER, "ada")
         assert (submission.score, submission.needs_manual_grade) == (6, False)
+
+
+def test_a_machine_that_fails_in_a_partial_regrade_settles_nothing(solved, monkeypatch):
+    """Marks that were kept beside exercises that were never run would look like a whole verdict."""
+
+    def no_kernel(*_):
+        raise KernelNotStarted("no kernel came up")
+
+    work = grade_one.Work(CHAPTER, "ada", json.dumps(solved).encode())
+    desk = grade_one.desk(COURSE, CHAPTER)
+    rebuilt = grade_one.rebuild(desk.released, grade_one.parse(work.data))
+    answers = grade_one._answers(desk, rebuilt, work)
+    monkeypatch.setattr(grade_one, "run", no_kernel)
+    verdict = grade_one.grade_one(
+        COURSE, replace(work, settled={"ex-0-1": answers["ex-0-1"].settled})
+    )
+    assert (verdict.status, verdict.kept, verdict.marks) == (NEEDS_PERSON, [], [])
+    assert not is_done(verdict, verdict.submission, verdict.against)
+
+
+def test_a_cell_that_ran_without_a_word_does_not_show_its_old_output():
+    old = nbformat.v4.new_notebook()
+    for name in ("ran", "kept"):
+        output = nbformat.v4.new_output("stream", text=f"old {name}")
+        old.cells.append(nbformat.v4.new_code_cell("1", id=name, outputs=[output]))
+    now = nbformat.from_dict(old)
+    now.cells[0].outputs, now.cells[0].execution_count = [], 7
+    now.cells[1].outputs = []
+    verdict = Verdict("ada", CHAPTER, kept=["ex-0-1"], notebook=now)
+    carry_over(verdict, None, old)
+    assert [[o.text for o in cell.outputs] for cell in now.cells] == [[], ["old kept"]]
 
 
 def test_a_changed_submission_and_a_missing_page_are_graded_again(graded_class, root, starter):
