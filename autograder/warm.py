@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import json
 import os
 import select
@@ -30,6 +31,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+import psutil
 from jupyter_client import KernelManager
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
@@ -223,10 +225,26 @@ class ForkServer:
         atexit.unregister(self.close)
         fork_server.cache_clear()
         self.control.close()
+        family = _descendants(self.process.pid)
         self.process.kill()
         self.process.wait()
+        for process in family:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    """What a process has started, and held still meanwhile.
+
+    bubblewrap's inner process would wait for ever if its outer one were killed at its start.
+    """
+    try:
+        psutil.Process(pid).suspend()
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
 
 
 @lru_cache(maxsize=2)

@@ -12,6 +12,7 @@ import pickle
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -217,6 +218,21 @@ def test_jail(wall, standing, tmp_path, monkeypatch):
     attack, change = IN_KERNEL[wall]
     with server_without("" if standing else change, tmp_path, monkeypatch):
         assert succeeds(attack, replace(PATIENT, **TIGHT.get(wall, {}))) is not standing
+
+
+@sandboxed
+def test_a_sandbox_that_is_closed_while_it_starts_leaves_nothing():
+    """bubblewrap's inner process waits for its outer one, and is not yet bound to end with it."""
+    before = {process.pid for process in psutil.process_iter() if process.name() == "bwrap"}
+    for _ in range(10):
+        server = warm.ForkServer(True)
+        time.sleep(0.003)
+        server.close()
+    left = [p for p in psutil.process_iter() if p.name() == "bwrap" and p.pid not in before]
+    _, left = psutil.wait_procs(left, timeout=3)
+    for process in left:
+        process.kill()
+    assert left == []
 
 
 UNCOUNTED = """
