@@ -8,7 +8,8 @@ carry the inputs in and the claims out. Nothing that comes out is believed: clai
 only the judge reads, outputs are text for the feedback.
 
 A cell that outlives its limit or kills the kernel costs its own exercise: the kernel is replaced,
-the cells are run again without that exercise, and no Act that has succeeded is run twice.
+the cells are run again without that exercise, and no Act that has succeeded is run twice. Memory
+that is used up and never given back would cost the next exercise: such a kernel is replaced too.
 """
 
 from __future__ import annotations
@@ -29,9 +30,14 @@ from autograder.limits import LIMITS, Limits
 from autograder.rebuild import ADDED
 
 CROSSING = "__import__('gradus.crossing', fromlist=['crossing'])"
+NO_MEMORY = ("MemoryError", "_ArrayMemoryError", "can't allocate memory")
 LIBRARY_ERRORS = ("LinAlgError", "_LinAlgError", "OutOfMemoryError", "AxisError", "JSONDecodeError")
 _FRAME = re.compile(r"In\s*\[(\d{1,6})\], line (\d{1,6})")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class _Starved(Exception):
+    """The kernel may have no memory left for the next exercise, which is not to blame for that."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,9 @@ class Claim:
     data: bytes = b""
     error: str = ""
     values: str = ""
+
+
+NOTHING = Claim(error="nothing came back from your code")
 
 
 @dataclass
@@ -105,8 +114,8 @@ class _Runner:
                 with open_kernel(self.limits, self.sandboxed) as kernel:
                     self.run_cells(kernel)
                 return self.result
-            except Broken:
-                continue  # the culprit is in self.broken now, so every round is shorter
+            except (Broken, _Starved):
+                continue  # a culprit or an Act more is behind us, so every round is shorter
             except KernelNotStarted:
                 starts += 1
                 if starts == self.limits.kernel_starts:
@@ -167,18 +176,30 @@ class _Runner:
         try:
             if cell.id in self.probes:
                 self.result.claims[cell.id] = self.act(kernel, cell)
+                if _no_memory(cell.outputs) or self.result.claims[cell.id] == NOTHING:
+                    raise _Starved
             else:
                 done = kernel.execute(cell.source, ours="setup" in tags(cell))
                 cell.outputs, cell.execution_count = done.outputs, done.count
                 self.written[done.count or 0] = cell.source
                 if any(o.get("ename") == "NotImplementedError" for o in cell.outputs):
                     self.unwritten.add(_owner(cell))
+                if _no_memory(cell.outputs) and self.starved(kernel):
+                    raise Broken("your code used up the memory and did not give it back")
         except Broken as broken:
             self.broken[_owner(cell)] = str(broken)
             self.flag(f"{_owner(cell)}: {broken}")
             if cell.id in self.probes:
                 self.result.claims[cell.id] = Claim(error=str(broken))
             raise
+
+    def starved(self, kernel: Kernel) -> bool:
+        """Whether a quarter of the memory cannot be had any more."""
+        try:
+            tried = kernel.execute(f"bytes({self.limits.memory_bytes // 4}) and None")
+        except Broken:
+            return True
+        return any(output.output_type == "error" for output in tried.outputs)
 
     def give_up(self, cell: NotebookNode) -> None:
         why = f"not run: the notebook took longer than {self.limits.notebook_seconds} s"
@@ -198,7 +219,7 @@ class _Runner:
         if failure is not None:
             return self.failed_act(failure, _owner(cell))
         if done.claims is None:
-            return Claim(error="nothing came back from your code")
+            return NOTHING
         return Claim(data=done.claims)
 
     def failed_act(self, failure: NotebookNode, exercise: str) -> Claim:
@@ -234,6 +255,11 @@ class _Runner:
 def _is_answer(cell: NotebookNode) -> bool:
     grade_id = grade_id_of(cell)
     return grade_id is not None and grade_id.role == "answer"
+
+
+def _no_memory(outputs: list[NotebookNode]) -> bool:
+    errors = [f"{o.ename}: {o.evalue}" for o in outputs if o.output_type == "error"]
+    return any(sign in error for sign in NO_MEMORY for error in errors)
 
 
 def _owner(cell: NotebookNode) -> str:

@@ -7,10 +7,11 @@ import pytest
 
 from autograder.boundary import split
 from autograder.grade_one import Desk
-from autograder.limits import LIMITS
+from autograder.limits import LIMITS, MIB
 from autograder.rebuild import ADDED
 from autograder.release import release
 from autograder.run import run
+from tests.sandboxed import sandboxed
 
 RIGHT = {
     "ex-0-1": "def double(x):\n    return 2 * x",
@@ -26,7 +27,9 @@ def desk(chapter):
     opened.judge.close()
 
 
-def outcomes(desk, limits=LIMITS, added: str = "", **answers: str) -> tuple[dict, list[str]]:
+def outcomes(
+    desk, limits=LIMITS, added: str = "", sandboxed=False, **answers: str
+) -> tuple[dict, list[str]]:
     """Messages by grade id ("" where the test passed) and the flags of a run."""
     texts = RIGHT | {key.replace("_", "-"): text for key, text in answers.items()}
     notebook = nbformat.from_dict(desk.released)
@@ -39,7 +42,7 @@ def outcomes(desk, limits=LIMITS, added: str = "", **answers: str) -> tuple[dict
     probes = {}
     for exercise in desk.chapter.exercises.values():
         probes |= desk.probes(exercise)
-    result = run(notebook, probes, limits)
+    result = run(notebook, probes, limits, sandboxed)
     judged = desk.judge.judge(result.claims, {})
     return {key: outcome.message for key, outcome in judged.items()}, result.flags
 
@@ -62,6 +65,41 @@ def test_a_cell_that_dies_at_definition_costs_one_exercise(desk):
     messages, _ = outcomes(desk, ex_0_2="import os\nos.abort()")
     assert "ended the Python process" in messages["ex-0-2-check"]
     assert {messages[k] for k in messages if not k.startswith("ex-0-2")} == {""}
+
+
+# Fills the memory, gives back a little, so that the kernel can still speak, and keeps the rest.
+HOARD = """
+hoard = []
+def fill(x=None):
+    try:
+        while True: hoard.append(bytearray(2**20))
+    except MemoryError:
+        del hoard[:64]
+        raise
+"""
+NEEDY = """
+def count(x):
+    if torch.is_tensor(x): return bytearray(2**27) and x.numel()
+    raise TypeError
+"""
+
+
+@sandboxed
+@pytest.mark.parametrize(
+    ("code", "message"), [("double = fill", "MemoryError"), ("fill()", "used up the memory")]
+)
+def test_memory_that_is_used_up_costs_one_exercise(desk, code, message):
+    tight = replace(LIMITS, memory_bytes=768 * MIB)
+    messages, _ = outcomes(desk, tight, sandboxed=True, ex_0_1=HOARD + code, ex_0_2=NEEDY)
+    assert message in messages["ex-0-1-check"]
+    assert {messages[k] for k in messages if not k.startswith("ex-0-1")} == {""}
+
+
+def test_one_array_too_large_is_an_exception_like_any_other(desk):
+    large = "\ntry_this = bytearray(2**50)"
+    messages, flags = outcomes(desk, ex_0_1=RIGHT["ex-0-1"] + large)
+    assert set(messages.values()) == {""}
+    assert flags == []
 
 
 def test_an_endless_loop_costs_one_exercise(desk):

@@ -30,14 +30,9 @@ from tests.hostile.classroom import (
 )
 from tests.hostile.registry import BREACH, CHAPTER, TRIED
 from tests.hostile.submissions import HOSTILE
+from tests.sandboxed import sandboxed
 
-MUST = os.environ.get("CI") or (hasattr(os, "geteuid") and os.geteuid() == 0)
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        bool(sandbox.why_not()) and not MUST, reason=f"no sandbox: {sandbox.why_not()}"
-    ),
-]
+pytestmark = [pytest.mark.slow, sandboxed]
 ONLY = os.environ.get("GRADUS_HOSTILE", "").split()  # names, to look at a few
 
 
