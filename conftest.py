@@ -12,7 +12,11 @@ import struct
 import sys
 from pathlib import Path
 
+import pytest
+
 OFFLINE = Path(__file__).parent / "tests" / "offline"
+# Their cases may run in different processes, a chapter each; any other file stays in one.
+BY_CHAPTER = ("tests/course/test_agreement.py", "tests/course/test_parity.py")
 CLONE_NEWNET, SIOCSIFFLAGS, IFF_UP = 0x40000000, 0x8914, 0x1
 
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -36,3 +40,19 @@ def _leave_the_network() -> None:
 
 if sys.platform == "linux" and os.geteuid() == 0:
     _leave_the_network()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    """Split the slow files of the course by chapter, so that no process is left with all of them.
+
+    (pytest 9 does not let xdist's own ``--dist loadgroup`` do it.)
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByChapter(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            return file + nodeid[nodeid.find("[") :] if file in BY_CHAPTER else file
+
+    return ByChapter(config, log) if config.getoption("dist") == "loadfile" else None
