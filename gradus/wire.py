@@ -145,7 +145,7 @@ class _Writer:
             return self.tensor(value)
         if kind is np.ndarray:
             return self.array(value)
-        if isinstance(value, np.generic) and type(value.item()) in (bool, int, float):
+        if isinstance(value, np.generic) and type(value.item()) in (bool, int, float, str):
             return value.item()
         if kind is StandIn:
             return self.stand_in(value, value.type_name)

@@ -53,6 +53,10 @@ def accuracy(predictions, labels):
 def accuracy(predictions, labels):
     return (predictions == labels).mean()
 
+# %% 0.1 wrong "classes that occur in both" expect "Count the positions that agree"
+def accuracy(predictions, labels):
+    return len(set(predictions.tolist()) & set(labels.tolist())) / len(labels)
+
 # %% 0.1 right "a loop over pairs"
 def accuracy(predictions, labels):
     pairs = zip(predictions.tolist(), labels.tolist())
@@ -897,6 +901,55 @@ def decide(first, second):
         winner = "first"
     return {"difference": mean, "spread": spread}
 
+# %% 0.3 wrong "nan_to_num for a constant column" expect "nan_to_num hides"
+def standardise(train, test):
+    mean, std = train.mean(axis=0), train.std(axis=0)
+    return np.nan_to_num((train - mean) / std), np.nan_to_num((test - mean) / std)
+# cell ex-0-3-b
+def trial(model, train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray) -> np.ndarray:
+    train_scaled, test_scaled = standardise(train_x, test_x)
+    return clone(model).fit(train_scaled, train_y).predict(test_scaled)
+# cell ex-0-3-c
+def decide(first: list[float], second: list[float]) -> dict[str, float | str]:
+    d = np.array(first) - np.array(second)
+    difference, spread = d.mean().item(), d.std(ddof=1).item()
+    winner = "undecided"
+    if abs(difference) > 2 * spread:
+        winner = "first" if difference > 0 else "second"
+    return {"difference": difference, "spread": spread, "winner": winner}
+
+# %% 0.3 wrong "rounds as the example does" expect "did you round to two digits"
+def standardise(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    mean = train.mean(axis=0)
+    std = np.where(train.max(axis=0) == train.min(axis=0), 1, train.std(axis=0))
+    return (train - mean) / std, (test - mean) / std
+# cell ex-0-3-b
+def trial(model, train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray) -> np.ndarray:
+    train_scaled, test_scaled = standardise(train_x, test_x)
+    return clone(model).fit(train_scaled, train_y).predict(test_scaled)
+# cell ex-0-3-c
+def decide(first, second):
+    d = np.array(first) - np.array(second)
+    mean, spread = d.mean(), d.std(ddof=1)
+    winner = "undecided" if abs(mean) <= 2 * spread else "first" if mean > 0 else "second"
+    return {"difference": round(mean, 2), "spread": round(spread, 2), "winner": winner}
+
+# %% 0.3 wrong "the winner alone" expect "Return a dict"
+def standardise(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    mean = train.mean(axis=0)
+    std = np.where(train.max(axis=0) == train.min(axis=0), 1, train.std(axis=0))
+    return (train - mean) / std, (test - mean) / std
+# cell ex-0-3-b
+def trial(model, train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray) -> np.ndarray:
+    train_scaled, test_scaled = standardise(train_x, test_x)
+    return clone(model).fit(train_scaled, train_y).predict(test_scaled)
+# cell ex-0-3-c
+def decide(first, second):
+    d = np.array(first) - np.array(second)
+    if abs(d.mean()) <= 2 * d.std(ddof=1):
+        return "undecided"
+    return "first" if d.mean() > 0 else "second"
+
 # %% 0.3 right "scikit-learn's scaler and pipeline, the statistics module"
 def standardise(train, test):
     scaler = StandardScaler().fit(train)
@@ -968,6 +1021,99 @@ def decide(first, second):
     else:
         winner = "second"
     return {"difference": mean, "spread": spread, "winner": winner}
+
+# %% 0.3 right "column by column, in plain loops and torch"
+def standardise(train, test):
+    new_train, new_test = np.empty_like(train), np.empty_like(test)
+    for j in range(train.shape[1]):
+        column = train[:, j]
+        mean = sum(column) / len(column)
+        std = (sum((column - mean) ** 2) / len(column)) ** 0.5
+        if max(column) == min(column):
+            std = 1
+        new_train[:, j] = (column - mean) / std
+        new_test[:, j] = (test[:, j] - mean) / std
+    return new_train, new_test
+# cell ex-0-3-b
+import copy
+
+
+def trial(model, train_x, train_y, test_x):
+    train_x, test_x = standardise(train_x, test_x)
+    fresh = type(model)(**copy.deepcopy(model.get_params()))
+    return fresh.fit(train_x, train_y).predict(test_x)
+# cell ex-0-3-c
+def decide(first, second):
+    d = torch.tensor(first, dtype=torch.float64) - torch.tensor(second, dtype=torch.float64)
+    spread, mean = torch.std_mean(d)
+    if mean.abs() > 2 * spread:
+        winner = "first" if mean > 0 else "second"
+    else:
+        winner = "undecided"
+    return {"difference": mean.item(), "spread": spread.item(), "winner": winner}
+
+# %% 0.3 right "NumPy throughout, other order of steps, a tolerance for the constant column"
+def standardise(train, test):
+    mean, std = train.mean(axis=0), train.std(axis=0)
+    std[std < 1e-12 * np.abs(train).max(axis=0)] = 1
+    std[np.ptp(train, axis=0) == 0] = 1
+    return (train - mean) / std, (test - mean) / std
+# cell ex-0-3-b
+def trial(model, train_x, train_y, test_x):
+    train_x, test_x = standardise(train_x, test_x)
+    fresh = clone(model)
+    fresh.fit(train_x, train_y)
+    return fresh.predict(test_x)
+# cell ex-0-3-c
+def decide(first, second):
+    d = np.subtract(first, second)
+    mean, spread = float(np.mean(d)), float(np.std(d, ddof=1))
+    if abs(mean) <= 2 * spread:
+        winner = "undecided"
+    elif mean > 0:
+        winner = "first"
+    else:
+        winner = "second"
+    return {"difference": mean, "spread": spread, "winner": winner}
+
+# %% 0.3 right "a scaler, a pipeline with a deep copy, the statistics module"
+def standardise(train, test):
+    scaler = StandardScaler().fit(train)
+    return scaler.transform(train), scaler.transform(test)
+# cell ex-0-3-b
+import copy
+def trial(model, train_x, train_y, test_x):
+    pipe = make_pipeline(StandardScaler(), copy.deepcopy(model))
+    pipe.fit(train_x, train_y)
+    return pipe.predict(test_x)
+# cell ex-0-3-c
+import statistics
+def decide(first, second):
+    d = [a - b for a, b in zip(first, second)]
+    mean, spread = statistics.mean(d), statistics.stdev(d)
+    winner = "first" if mean > 2 * spread else "second" if mean < -2 * spread else "undecided"
+    return dict(difference=mean, spread=spread, winner=winner)
+
+# %% 0.3 right "column by column; torch, and a word out of a NumPy array"
+def standardise(train, test):
+    train, test = train.copy(), test.copy()
+    for j in range(train.shape[1]):
+        mean = np.mean(train[:, j])
+        std = 1 if np.ptp(train[:, j]) == 0 else np.std(train[:, j])
+        train[:, j] = (train[:, j] - mean) / std
+        test[:, j] = (test[:, j] - mean) / std
+    return train, test
+# cell ex-0-3-b
+def trial(model, train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray) -> np.ndarray:
+    train_scaled, test_scaled = standardise(train_x, test_x)
+    return clone(model).fit(train_scaled, train_y).predict(test_scaled)
+# cell ex-0-3-c
+def decide(first, second):
+    d = torch.tensor(first) - torch.tensor(second)
+    mean, spread = d.mean(), d.std()
+    words = np.array(["second", "undecided", "first"])
+    side = int(mean > 2 * spread) - int(mean < -2 * spread)
+    return {"difference": mean, "spread": spread, "winner": words[1 + side]}
 
 # %% predict-0-5 wrong "a: moved without a word" expect "a silent copy would hide"
 predict_0_5 = "a"

@@ -116,7 +116,7 @@ show(75.0, 0.75, "share of rainy days", ideas={idea: 75.0})
 show(torch.tensor([0.75]), torch.tensor([0.75, 0.5]), "shares per week")
 
 # %% [markdown]
-# Read a failure from the left: *what* was judged, then the *idea* that probably went wrong, then what was expected and what your code gave. When no known mistake fits, the check says how the value differs, shapes first: nothing else makes sense before they agree. (In a real check the same lines stand on a red ground.)
+# Read a failure from the left: *what* was judged, then the likely *idea* behind the mistake; below, what was expected and what your code gave. When no known mistake fits, the check says how the value differs, shapes first: nothing else makes sense before they agree. (In a real check the same lines stand on a red ground.)
 
 # %% [markdown]
 # **Hidden tests.** A check shows two or three small cases. After you hand in, hidden tests try your code on others. You will see their title, the likely idea and the points, not their inputs. They test nothing that the text does not ask for, but code that only fits the example will not pass.
@@ -538,7 +538,7 @@ print(f"mean {difference.mean():.3f}, spread {difference.std(ddof=1):.3f}")
 # %% [markdown]
 # The mean is less than half of its spread, and not even the sign is safe. This table does not decide between the two, and the linear model is as good as either: take that one.
 #
-# Our rule: call it **decided** when the mean is more than *two* spreads from zero. Why not divide the spread by √5, as one does for five independent measurements? Because splits of one table share most of their wines. How many spreads would equal tools exceed by luck, in one case of twenty? With overlap allowed for, about 2.03 (see Nadeau and Bengio in the references). Two will do.
+# Our rule: call it **decided** when the mean is more than *two* spreads from zero. Why not divide the spread by √5, as one does for five independent measurements? Because splits of one table share most of their wines. Even equal tools differ a little, by luck. With the overlap allowed for, luck alone leads to more than about 2.03 spreads in one case of twenty (Nadeau and Bengio, in the references). Two will do.
 #
 # Now make the table worse, as tables in companies are: add columns of pure noise.
 
@@ -688,7 +688,7 @@ check.close(
         "the spread divides by n - 1 (ddof=1), not by n": {**by_n, "winner": "…"},
         "this looks like second minus first": {**turned, "winner": "…"},
     },
-    hint="Subtract split by split, then take mean and spread of the differences",
+    hint="Return a dict; subtract split by split, then take mean and spread of the differences",
 )
 check.close(
     verdict,
@@ -1089,6 +1089,8 @@ flat_wanted = scaled_by(flat_train, flat_train)
 flat_test_wanted = scaled_by(flat_train, flat_test)
 flat_nan = flat_wanted.copy()
 flat_nan[:, 1] = np.nan
+flat_huge = flat_test_wanted.copy()
+flat_huge[1, 1] = np.finfo(float).max
 flat_tiny = [flat_test_wanted * np.array([1.0, 1 / tiny]) for tiny in (1e-6, 1e-7, 1e-8, 1e-12)]
 tenths_train = np.stack([np.arange(10.0), np.full(10, 0.1)], axis=1)
 tenths_test = np.array([[3.0, 0.1], [4.0, 0.2]])
@@ -1110,6 +1112,7 @@ check.close(
     flat_test_wanted,
     "test rows of a column that is constant in training",
     ideas={
+        "nan_to_num hides 0/0 only; what else is divided by 0 is infinite: put 1 there": flat_huge,
         "a tiny number added to the deviation blows the column up; put 1 for 0": flat_tiny[0],
         "adding a tiny number to a deviation of 0 blows the column up; put 1 there": flat_tiny[1],
         "a deviation of 0 plus a tiny number blows the column up; put 1 for 0": flat_tiny[2],
@@ -1187,6 +1190,10 @@ check.close(
 worse, better = [0.70, 0.72, 0.68, 0.71], [0.80, 0.81, 0.79, 0.80]
 loss = [a - b for a, b in zip(worse, better, strict=True)]
 loss_true = verdict_on(loss)
+loss_rounded = [
+    {name: v if name == "winner" else round(v, digits) for name, v in loss_true.items()}
+    for digits in (2, 3, 4)
+]
 shaky, calm = [0.90, 0.78, 0.83, 0.85, 0.79], [0.80, 0.80, 0.80, 0.80, 0.80]
 lead = [a - b for a, b in zip(shaky, calm, strict=True)]
 lead_true = verdict_on(lead)
@@ -1200,6 +1207,9 @@ check.close(
     "the verdict where the second tool is better",
     ideas={
         "a clear loss of the first is a win of the second": {**loss_true, "winner": "undecided"},
+        "did you round to two digits? Return the numbers as they are": loss_rounded[0],
+        "did you round to three digits? Return the numbers as they are": loss_rounded[1],
+        "did you round to four digits? Return the numbers as they are": loss_rounded[2],
         "this looks like second minus first": verdict_on([-d for d in loss]),
         "the sign names the winner: here the first is worse": {**loss_true, "winner": "first"},
         "the spread divides by n - 1 (ddof=1), not by n": verdict_on(

@@ -189,6 +189,15 @@ def make_tensors(seed, rows):
         "identity": torch.eye(3),
     }
 
+# %% 1.1 wrong "NumPy's dice" expect "NumPy's numbers arrive as float64"
+def make_tensors(seed, rows):
+    return {
+        "normal": torch.tensor(np.random.default_rng(seed).standard_normal((rows, 3))),
+        "grid": torch.arange(16).view(4, 4),
+        "even": torch.linspace(0, 1, 10),
+        "identity": torch.eye(3),
+    }
+
 # %% 1.1 right "in place draws, view, division and a diagonal"
 def make_tensors(seed, rows):
     generator = torch.Generator().manual_seed(seed)
@@ -207,6 +216,18 @@ def make_tensors(seed, rows):
         "grid": torch.tensor([[4 * i + j for j in range(4)] for i in range(4)]),
         "even": torch.tensor([i / 9 for i in range(10)]),
         "identity": torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]),
+    }
+
+# %% 1.1 right "the global dice, put back afterwards"
+def make_tensors(seed, rows):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        normal = torch.randn(rows, 3)
+    return {
+        "normal": normal,
+        "grid": torch.tensor([[4 * i + j for j in range(4)] for i in range(4)]),
+        "even": torch.arange(10) / 9,
+        "identity": torch.ones(3).diag(),
     }
 
 # %% 1.2 wrong "reshape in place of transpose" expect "to swap dimensions, transpose"
@@ -498,6 +519,36 @@ def reshape_chain(t):
 def footprint(t):
     return {"values": 4 * t.numel(), "storage": t.untyped_storage().nbytes()}
 
+# %% 1.2 wrong "the storage in elements" expect "the storage is counted in elements"
+def shape_tour(x: torch.Tensor, shape: tuple[int, int, int]) -> tuple[torch.Tensor, ...]:
+    grid = x.reshape(shape)
+    swapped = grid.transpose(1, 2)
+    return grid, swapped, swapped.flatten(), x.unsqueeze(0)
+
+def reshape_chain(t: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    a, b, c = t.shape
+    tall = t.reshape(a * b, c)
+    row = tall.reshape(1, -1)
+    return tall, row, row.reshape(a, b, c)
+
+def footprint(t):
+    return {"values": t.nbytes, "storage": t.untyped_storage().nbytes() // t.itemsize}
+
+# %% 1.2 wrong "the two sizes swapped" expect "the two are swapped"
+def shape_tour(x: torch.Tensor, shape: tuple[int, int, int]) -> tuple[torch.Tensor, ...]:
+    grid = x.reshape(shape)
+    swapped = grid.transpose(1, 2)
+    return grid, swapped, swapped.flatten(), x.unsqueeze(0)
+
+def reshape_chain(t: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    a, b, c = t.shape
+    tall = t.reshape(a * b, c)
+    row = tall.reshape(1, -1)
+    return tall, row, row.reshape(a, b, c)
+
+def footprint(t):
+    return {"storage": t.nbytes, "values": t.untyped_storage().nbytes()}
+
 # %% 1.2 right "view, mT, unflatten and sizes by hand"
 def shape_tour(x, shape):
     grid = x.view(*shape)
@@ -528,6 +579,19 @@ def reshape_chain(t):
 
 
 def footprint(t):
+    return {"values": t.nbytes, "storage": t.untyped_storage().nbytes()}
+
+# %% 1.2 right "a list, flatten and unflatten"
+def shape_tour(x, shape):
+    grid = x.unflatten(0, shape)
+    return [grid, grid.mT, grid.mT.reshape(-1), x[None]]
+
+def reshape_chain(t):
+    tall = t.flatten(0, 1)
+    row = tall.flatten()[None]
+    return [tall, row, row.unflatten(1, t.shape).squeeze(0)]
+
+def footprint(t: torch.Tensor) -> dict[str, int]:
     return {"values": t.nbytes, "storage": t.untyped_storage().nbytes()}
 
 # %% 1.3 wrong "outer the wrong way round" expect "transposed: the first vector runs down"
@@ -1177,6 +1241,37 @@ def without_negatives(x):
     y[y < 0] = 0
     return y
 
+# %% 1.4 wrong "squeezes the places of the rows" expect "one row alone is still a table"
+def positive_rows(x):
+    return x[torch.nonzero(x[:, 0] > 0).squeeze()]
+
+def row_max(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    values, columns = x.max(dim=1)
+    return values, columns
+
+def even_rows(x: torch.Tensor) -> torch.Tensor:
+    return x[::2]
+
+def without_negatives(x: torch.Tensor) -> torch.Tensor:
+    y = x.clone()
+    y[y < 0] = 0
+    return y
+
+# %% 1.4 wrong "keepdim" expect "keepdim leaves a dimension of 1"
+def positive_rows(x: torch.Tensor) -> torch.Tensor:
+    return x[x[:, 0] > 0]
+
+def row_max(x):
+    return x.max(dim=1, keepdim=True)
+
+def even_rows(x: torch.Tensor) -> torch.Tensor:
+    return x[::2]
+
+def without_negatives(x: torch.Tensor) -> torch.Tensor:
+    y = x.clone()
+    y[y < 0] = 0
+    return y
+
 # %% 1.4 right "index lists, sort, clamp"
 def positive_rows(x):
     return x.index_select(0, torch.nonzero(x[:, 0] > 0).squeeze(1))
@@ -1227,6 +1322,19 @@ def even_rows(x):
 
 def without_negatives(x):
     return torch.relu(x)
+
+# %% 1.4 right "what max returns, masked_select, a range, a product"
+def positive_rows(x):
+    return torch.masked_select(x, x[:, :1] > 0).reshape(-1, x.shape[1])
+
+def row_max(x):
+    return x.max(dim=1)
+
+def even_rows(x):
+    return x[range(0, len(x), 2)]
+
+def without_negatives(x):
+    return x * (x > 0)
 
 # %% 1.5 wrong "forgets the root" expect "squared distances"
 def pairwise_distances(x):
@@ -1471,6 +1579,14 @@ def nearest(x):
     distances = pairwise_distances(x).fill_diagonal_(1000.0)
     return distances.argmin(dim=1)
 
+# %% 1.5 wrong "cdist's relative" expect "uses `pairwise_distance`"
+def pairwise_distances(x):
+    return torch.nn.functional.pairwise_distance(x[:, None], x[None])
+
+def nearest(x: torch.Tensor) -> torch.Tensor:
+    distances = pairwise_distances(x)
+    return distances.fill_diagonal_(torch.inf).argmin(dim=1)
+
 # %% 1.5 right "where on both sides of the root"
 def pairwise_distances(x):
     squares = (x.unsqueeze(1) - x.unsqueeze(0)).pow(2).sum(-1)
@@ -1503,6 +1619,14 @@ def nearest(x):
     distances = pairwise_distances(x)
     distances[range(len(x)), range(len(x))] = torch.inf
     return distances.topk(1, largest=False).indices[:, 0]
+
+# %% 1.5 right "vector_norm, and a mask for oneself"
+def pairwise_distances(x):
+    return torch.linalg.vector_norm(x.unsqueeze(1) - x.unsqueeze(0), dim=2)
+
+def nearest(x):
+    myself = torch.eye(len(x), dtype=torch.bool)
+    return pairwise_distances(x).masked_fill(myself, float("inf")).min(dim=1).indices
 
 # %% 1.6 wrong "hard-wired to CUDA" expect "the device of a machine without a GPU"
 def pick_device(machine=torch.accelerator):
@@ -1585,7 +1709,7 @@ def timed(fn, sync, clock, repeats=5):
         measured.append(clock() - start)
     return result, sorted(measured)[repeats // 2]
 
-# %% 1.6 wrong "asks about this machine instead" expect "the device of a machine with a CUDA card"
+# %% 1.6 wrong "asks about this machine instead" expect "ask the `machine` that you are given"
 def pick_device(machine=torch.accelerator):
     return "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -2061,6 +2185,25 @@ def timed(fn, sync, clock, repeats=5):
     sync()
     measured = []
     for _ in range(repeats):
+        start = clock()
+        result = fn()
+        sync()
+        measured.append(clock() - start)
+    return result, sorted(measured)[repeats // 2]
+
+# %% 1.6 wrong "type and number" expect "the type alone, without a number"
+def pick_device(machine=torch.accelerator):
+    found = machine.current_accelerator(check_available=True)
+    return "cpu" if found is None else f"{found.type}:0"
+
+def add_ramp(x: torch.Tensor) -> torch.Tensor:
+    return x + torch.arange(x.shape[-1], device=x.device, dtype=x.dtype)
+
+def timed(fn, sync, clock, repeats: int = 5):
+    fn()
+    measured = []
+    for _ in range(repeats):
+        sync()
         start = clock()
         result = fn()
         sync()

@@ -74,6 +74,7 @@ print(shared, copied)
 # *before* its end, `linspace` includes it. `from_numpy` and its array are one memory, while
 # `torch.tensor` copies. NumPy's numbers arrive as `float64`, where PyTorch makes `float32` by itself.
 #
+# Back to Python: `x.item()` takes the number out of a tensor that holds one, `x.tolist()` makes lists.
 # More makers: `eye(n)`, ones on a diagonal; `zeros_like(x)`, with shape, dtype and device of `x`.
 # `arange(6).reshape(2, 3)` fills two rows with 0 1 2 and 3 4 5. (`x.size()` is `x.shape`.)
 #
@@ -145,9 +146,9 @@ print("error:", observe.error(whole.add_, 0.5)["message"])
 # it: `torch.ones(3, dtype=torch.float64)`. (`torch.FloatTensor(…)` in old code is legacy.)
 #
 # **Randomness.** `rand` and `randn` differ in one letter: uniform between 0 and 1, or normal with
-# mean 0 and standard deviation 1. Both throw the global dice, which all code shares
-# (`torch.manual_seed` sets them). A `torch.Generator` is a set of dice of your own. In this course
-# `seeded(7)` makes one.
+# mean 0 and standard deviation 1. (`randint(0, 10, (5,))`: five whole numbers below 10; `randperm(n)`:
+# 0 to n − 1 in random order.) All throw the global dice, which all code shares (`torch.manual_seed`
+# sets them). A `torch.Generator` is a set of dice of your own. In this course `seeded(7)` makes one.
 
 # %% alt="Two step histograms of 5000 numbers. The solid one is flat between 0 and 1 and empty elsewhere; the dashed one is a bell around 0 that reaches from about -3 to 3."
 uniform = torch.rand(5000, generator=seeded(7))
@@ -248,7 +249,12 @@ check.close(
 )
 check.equal(eye_made_1, eye_1, "the identity", hint="torch.eye makes it, in float32.")
 check.equal(shape_made_1, (5, 3), "the shape of the normal numbers")
-check.equal(dtype_made_1, "torch.float32", "the dtype of the normal numbers")
+check.equal(
+    dtype_made_1,
+    "torch.float32",
+    "the dtype of the normal numbers",
+    ideas={"NumPy's numbers arrive as float64; torch.randn makes float32": "torch.float64"},
+)
 check.equal(
     below_zero_1,
     True,
@@ -516,6 +522,7 @@ check.equal(
             "values": 30,
             "storage": 120,
         },
+        "the storage is counted in elements; ask for its bytes": {"values": 120, "storage": 30},
     },
 )
 check.equal(
@@ -523,7 +530,11 @@ check.equal(
     {"values": 1200, "storage": 12},
     "the footprint of a row of three, expanded to a hundred",
     ideas={
-        "expand copies nothing, so it holds only its one row": {"values": 1200, "storage": 1200}
+        "expand copies nothing, so it holds only its one row": {"values": 1200, "storage": 1200},
+        "the two are swapped: values are what it would take, written out": {
+            "values": 12,
+            "storage": 1200,
+        },
     },
 )
 
@@ -535,8 +546,9 @@ check.equal(
 # %% [markdown]
 # ## Dimensions that disappear
 #
-# Arithmetic (`+ - * / **`, `exp`, `log`, `sqrt`) works number by number. In place (`add_`, `+=`), every
-# other name of that tensor sees the change.
+# Arithmetic (`+ - * / **`, `exp`, `log`, `sqrt`) works number by number, and so does `==`. For one
+# answer ask `torch.equal(a, b)` (exactly) or `torch.allclose(a, b)` (up to rounding). In place (`add_`,
+# `+=`), every other name of that tensor sees the change.
 #
 # A **reduction** (sum, mean, max) makes numbers fewer. "Sum along the rows" can be read both ways, so
 # use one sentence only: *the dimension that you name disappears*. For `(2, 3)`, `sum(dim=0)` leaves
@@ -545,6 +557,9 @@ check.equal(
 # You may hear that for sequences the last dimension is the one to reduce. In `(N, L, D)` the last one
 # holds the features; the average over time is `dim=1`. Name what a dimension means, and the number
 # follows.
+#
+# The other way round, `torch.stack` joins tensors of one shape along a *new* dimension; `torch.cat` puts
+# them end to end along one that they have. Both copy.
 
 # %%
 x = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 9.0]])
@@ -555,6 +570,7 @@ print(x.argmax(dim=1), "argmax gives the indices alone")
 
 sequences = torch.zeros(8, 20, 5)  # N, L, D
 print(tuple(sequences.mean(dim=1).shape), "mean over time")
+print(tuple(torch.stack([x, x, x]).shape), "stack", tuple(torch.cat([x, x, x]).shape), "cat")
 
 # n - 1 or n? torch.std divides by n - 1, np.std by n: the same name, another number.
 print(x[0].std(), x[0].std(correction=0), f"np.std: {x[0].numpy().std():.3f}")
@@ -803,8 +819,8 @@ for name, choose in choices.items():
 # tensor.
 #
 # Often you want a different column in each row: the score that each sample gives its true class.
-# `gather(1, index)` picks along dimension 1 by an index of the result's shape; `scatter` writes the
-# same way. Its classic use is the one-hot code.
+# `scores.gather(1, index)` takes from row i the columns that row i of `index` names, so the result has
+# the shape of `index`. `scatter` writes the same way; its classic use is the one-hot code.
 
 # %%
 x = torch.tensor([3.0, -1.0, 2.0, -4.0])
@@ -898,6 +914,7 @@ check.equal(
     (most_4, column_4),
     "the largest number of each row, and its column",
     ideas={
+        "keepdim leaves a dimension of 1; (N,) is asked for": (most_4[:, None], column_4[:, None]),
         "these are the values alone; return (values, columns)": most_4,
         "these are the columns alone; return (values, columns)": column_4,
         "values first, then columns": (column_4, most_4),
@@ -957,7 +974,7 @@ check.equal(
 # (N, N, D)   differences → squares → sum over D → root → (N, N)
 # ```
 #
-# The middle step is big: 10 000 points with 64 features make 25.6 GB.
+# The middle step is big: 10,000 points with 64 features make 25.6 GB.
 
 # %% alt="A square grid of 30 by 30 distances. Three dark blocks of 10 by 10 lie along the diagonal, where distances are small; the rest is brighter. The diagonal itself is zero."
 line = torch.tensor([1.0, 4.0, 9.0])
@@ -1002,8 +1019,9 @@ print("gradient through the norm:       ", steps.grad)
 # ★★★★☆ · 15 min · problem solving · 8 points
 #
 # **Goal.** Write `pairwise_distances(x)` and `nearest(x)` for points `x` of shape `(N, D)`, near the origin or
-# far from it. No loop, no `torch.cdist`: you saw both what it hides and what it can cost. The diagonal
-# is exactly 0, and a gradient stays finite (so no bare root of a 0).
+# far from it. No loop, and neither `torch.cdist` nor its relatives `pdist` and `pairwise_distance`: you
+# saw what they hide and what that can cost. The diagonal is exactly 0, and a gradient stays finite (so
+# no bare root of a 0).
 #
 # **Example.** For `[[0, 0], [3, 4], [3, 5]]` the distances are `[[0, 5, 5.83], [5, 0, 1], [5.83, 1, 0]]`, the
 # nearest others `[1, 2, 1]`.
@@ -1057,6 +1075,7 @@ blocks_5 = torch.tensor(
 distances_5 = pairwise_distances(corner_5)
 text_5 = observe.source(pairwise_distances)
 # Assert
+check.avoids(text_5, "the answer's text", calls=("cdist", "pdist", "pairwise_distance"), loops=True)
 check.close(
     distances_5,
     true_5,
@@ -1067,7 +1086,6 @@ check.close(
     },
     hint="Differences of shape (N, N, D), squares, sum over D, root.",
 )
-check.avoids(text_5, "the answer's text", calls=("cdist", "pdist", "pairwise_distance"), loops=True)
 
 # %% nbgrader={"grade_id": "ex-1-5-check-2", "points": 1}
 # Arrange
@@ -1251,8 +1269,23 @@ def timed(fn, sync, clock, repeats: int = 5):
 bare_6 = pick_device(PretendMachine(None, card=False))
 green_6 = pick_device(PretendMachine("cuda", card=True))
 # Assert
-check.equal(bare_6, "cpu", "the device of a machine without a GPU", hint="A text is asked for.")
-check.equal(green_6, "cuda", "the device of a machine with a CUDA card", hint="Return its type.")
+check.equal(
+    bare_6,
+    "cpu",
+    "the device of a machine without a GPU",
+    ideas={"that is the device you sit at; ask the `machine` that you are given": "cuda"},
+    hint="A text is asked for.",
+)
+check.equal(
+    green_6,
+    "cuda",
+    "the device of a machine with a CUDA card",
+    ideas={
+        "ask the `machine` that you are given, not the one you sit at": "cpu",
+        "the type alone, without a number": "cuda:0",
+    },
+    hint="Return the device's type, a text.",
+)
 
 # %% nbgrader={"grade_id": "ex-1-6-check-2", "points": 1}
 # Arrange
@@ -1482,7 +1515,8 @@ check.raised(
 # - A tensor is a storage and a way of reading it. Views: numbers, slices, `T`, `expand`, `view`.
 #   Copies: lists, masks, `clone`. Either: `reshape`.
 # - Reshape keeps the reading order, transpose changes it. A right shape proves nothing.
-# - The dimension that you name disappears. `keepdim=True` leaves a 1 to broadcast with.
+# - The dimension that you name disappears. `keepdim=True` leaves a 1 to broadcast with. `stack` adds a
+#   dimension, `cat` lengthens one.
 # - Broadcasting aligns at the right. `(5, 1)` with `(5,)` is `(5, 5)`, and your own line never warns.
 # - Integers wrap. `dtype=` where it is needed, no global switch.
 # - No bare root of something that can be 0. No difference of two huge numbers.
@@ -1928,6 +1962,7 @@ check.close(
     "rows that start with a positive number",
     ideas={
         "a row that starts with 0 was kept; 0 is not positive": with_zero_4,
+        "one row alone is still a table, (1, D): did squeeze() take a dimension away?": inner_4[0],
         "a row was dropped for a number in another column; only the first counts": torch.zeros(
             0, 2
         ),
@@ -2158,7 +2193,10 @@ check.equal(
     apple_6,
     "mps",
     "the device of a machine with an Apple chip",
-    ideas={"accelerators have other makes than CUDA: ask for the type": "cuda"},
+    ideas={
+        "accelerators have other makes than CUDA: ask for the type": "cuda",
+        "ask the `machine` that is given, and take whatever type it has": "cpu",
+    },
 )
 check.equal(
     empty_slot_6,

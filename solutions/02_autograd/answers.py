@@ -123,6 +123,17 @@ def grads_two_passes(a, b, zero_between):
     (2 * a + 3 * b).backward()
     return first + [a.grad, b.grad]
 
+# %% 2.1 wrong "both of a, then both of b" expect "the order is a, b after pass one"
+def grads_two_passes(a, b, zero_between):
+    a = a.detach().clone().requires_grad_()
+    b = b.detach().clone().requires_grad_()
+    (a**2 + b**2).sum().backward()
+    a_first, b_first = a.grad.clone(), b.grad.clone()
+    if zero_between:
+        a.grad = b.grad = None
+    (2 * a + 3 * b).sum().backward()
+    return [a_first, a.grad, b_first, b.grad]
+
 # %% 2.1 right "autograd.grad and a sum"
 def grads_two_passes(a, b, zero_between):
     leaves = [a.clone().requires_grad_(), b.clone().requires_grad_()]
@@ -540,6 +551,16 @@ def stop_grad_loss(x):
 def snapshot(x):
     return x.clone()
 
+# %% 2.4 wrong "every leaf can go back" expect "counts as a leaf, yet has no way back"
+def which_backward_works(losses):
+    return {name: loss.is_leaf or loss.grad_fn is not None for name, loss in losses.items()}
+
+def stop_grad_loss(x: torch.Tensor) -> torch.Tensor:
+    return (x * (x**2).detach()).sum()
+
+def snapshot(x: torch.Tensor) -> torch.Tensor:
+    return x.detach().clone()
+
 # %% 2.4 right "no_grad for the constant, tensor copies"
 def which_backward_works(losses):
     return dict((name, bool(loss.requires_grad)) for name, loss in losses.items())
@@ -892,6 +913,26 @@ class MySigmoid(Function):
         (s,) = ctx.saved_tensors
         return tangent * s * (1 - s)
 
+# %% 2.6 right "a vmap rule, no gradients of zeros"
+class MySigmoid(Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x):
+        return x.neg().exp().add(1).reciprocal()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(output)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        if grad_output is None:
+            return None
+        (s,) = ctx.saved_tensors
+        return grad_output * (s - s * s)
+
 # %% 2.7 wrong "the true slope of a staircase" expect "true slope of a staircase"
 class Quantise(Function):
     @staticmethod
@@ -1025,6 +1066,21 @@ class Quantise(Function):
     def backward(ctx, grad_output):
         return grad_output * ctx.saved_tensors[0], None, None
 
+# %% 2.7 wrong "numbers into save_for_backward" expect "can only save variables"
+class Quantise(Function):
+    @staticmethod
+    def forward(x, low, high):
+        return x.clamp(low, high).round()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, low, high = ctx.saved_tensors
+        return grad_output * ((x >= low) & (x <= high)), None, None
+
 # %% 2.7 right "saves x, masks with where"
 class Quantise(Function):
     @staticmethod
@@ -1056,6 +1112,21 @@ class Quantise(Function):
     @staticmethod
     def backward(ctx, grad_output):
         return grad_output.masked_fill(~ctx.saved_tensors[0], 0.0), None, None
+
+# %% 2.7 right "the combined forward of older code, numbers as attributes"
+class Quantise(Function):
+    @staticmethod
+    def forward(ctx, x, low, high):
+        ctx.low, ctx.high = low, high
+        ctx.save_for_backward(x)
+        return torch.round(torch.clip(x, low, high))
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (x,) = ctx.saved_tensors
+        passed = grad_output.clone()
+        passed[(x < ctx.low) | (x > ctx.high)] = 0
+        return passed, None, None
 
 # %% 2.8 wrong "counts a note once for each path" expect "reaches the same note twice"
 def dynamic_net(x, weight, drop=0.0, generator=None):
@@ -1364,6 +1435,26 @@ def graph_size(y):
         if note is not None and note not in seen:
             seen.add(note)
             waiting += [following for following, _ in note.next_functions]
+    return len(seen)
+
+# %% 2.8 wrong "remembers notes by their names" expect "remember notes, not names"
+def dynamic_net(x, weight, drop=0.0, generator=None) -> torch.Tensor:
+    h, steps = x, 0
+    while h.norm() > 1 and steps < 50:
+        h = h @ weight
+        if drop > 0:
+            h = h * (torch.rand(h.shape, generator=generator) >= drop) / (1 - drop)
+        steps += 1
+    return h
+
+def graph_size(y):
+    seen, waiting = set(), [y.grad_fn]
+    while waiting:
+        note = waiting.pop()
+        if note is None or note.name() in seen:
+            continue
+        seen.add(note.name())
+        waiting += [following for following, _ in note.next_functions]
     return len(seen)
 
 # %% 2.8 right "a bounded loop with break; breadth first"

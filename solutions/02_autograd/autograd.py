@@ -45,6 +45,7 @@ def complaint(action, *args):
     return f"{record['type']}: {short}"
 
 
+# Skip the rest of this cell: it serves the tests of exercises 2.6 and 2.7.
 class Note(torch.autograd.function.FunctionCtx):
     """A page to write on, like the ctx that autograd hands to your own Function."""
 
@@ -280,6 +281,12 @@ check.close(
             a_once + twos,
             b_once + threes,
         ],
+        "Both of a came first; the order is a, b after pass one, then a, b after pass two": [
+            a_once,
+            twos,
+            b_once,
+            threes,
+        ],
     },
     hint="Clear both gradients after the first pass and before the second",
 )
@@ -375,7 +382,7 @@ check.close(by_formula, W_true, "grad_W_manual", ideas=mistakes, hint="Entry (i,
 #
 # ## Switching the recorder off
 #
-# Measuring a model needs no notes. Inside `torch.no_grad()` results have no history, which saves memory and time. `torch.inference_mode()` is stricter still: a later graph may not store what is made inside, so a sum with it works and a product, which must remember its factors, raises. To freeze one tensor, call `requires_grad_(False)` on it.
+# Measuring a model needs no notes. Inside `with torch.no_grad():`, or in a function marked `@torch.no_grad()`, results have no history, which saves memory and time. `torch.inference_mode()` is stricter still: a later graph may not store what is made inside, so a sum with it works and a product, which must remember its factors, raises. To freeze one tensor, call `requires_grad_(False)` on it.
 #
 # The other place for `no_grad` is the update of a parameter. Of the three steps below, one does what you mean.
 
@@ -386,7 +393,8 @@ with torch.no_grad():
 with torch.inference_mode():
     sealed = torch.tensor(10.0)
 print("made in no_grad:", plain.requires_grad, "  used later:", (w * plain).requires_grad)
-print("made in inference_mode:", complaint(lambda: w * sealed))
+print("made in inference_mode, sum:", complaint(lambda: w + sealed))
+print("made in inference_mode, product:", complaint(lambda: w * sealed))
 ((w - 2) ** 2).backward()
 moved = w - 0.1 * w.grad
 print("1. w = w - lr * grad ", "leaf:", moved.is_leaf, " note:", moved.grad_fn.name())
@@ -396,7 +404,7 @@ with torch.no_grad():
 print("3. 2 inside no_grad  ", "leaf:", w.is_leaf, " w:", round(w.item(), 3))
 
 # %% [markdown]
-# 1 makes a new tensor with a history: it is no leaf, its `.grad` stays `None`, and each step hangs on the one before, so memory grows. 2 raises at once, at the edit itself and not later in `backward()`: a leaf that asks for gradients may not be overwritten while recording is on. 3 is right. Clear the gradient afterwards.
+# 1 makes a new tensor with a history: it is no leaf, its `.grad` stays `None`, and each step hangs on the one before, so memory grows. (Inside `no_grad`, line 1 makes a tensor that asks for nothing, and the next `backward()` raises.) 2 raises at once, at the edit itself and not later in `backward()`: a leaf that asks for gradients may not be overwritten while recording is on. 3 is right. Clear the gradient afterwards.
 
 # %% [markdown]
 # ### Exercise 2.3 · Descent by hand
@@ -600,7 +608,18 @@ stopped = observe.vjp(stop_grad_loss, x_cut, ones)
 kept = snapshot(x_live)
 kept_history = kept.requires_grad
 # Assert
-check.equal(flags, {"whole": True, "cut": False}, "which backward works")
+check.equal(
+    flags,
+    {"whole": True, "cut": False},
+    "which backward works",
+    ideas={
+        "A loss that was cut off counts as a leaf, yet has no way back": {
+            "whole": True,
+            "cut": True,
+        }
+    },
+    hint="One True or False for each name",
+)
 check.close(stopped["value"], 36.0, "the value of the stop-gradient loss")
 check.close(
     stopped["grads"],
@@ -888,7 +907,9 @@ print("first order: ", gradcheck(Cube.apply, (x,)))
 print("second order:", gradgradcheck(Cube.apply, (x,)))
 
 # %% [markdown]
-# You call `Cube.apply(x)`. `grad_output` is the v of the vector-Jacobian product: what the rest of the graph sends down. Forget it, and the favourite test of the hurried, `.sum().backward()`, will not notice, as there v is all ones. `gradcheck` notices. It needs float64: in float32 it condemns a correct `Cube` too.
+# You call `Cube.apply(x)`. Tensors go into `save_for_backward`; a plain number is kept as an attribute, `ctx.k = 3`. `backward` returns one gradient for each argument of `forward`, and `None` for an argument that is no tensor.
+#
+# `grad_output` is the v of the vector-Jacobian product: what the rest of the graph sends down. Forget it, and the favourite test of the hurried, `.sum().backward()`, will not notice, as there v is all ones. `gradcheck` notices. It needs float64: in float32 it condemns a correct `Cube` too.
 
 
 # %%
@@ -1072,7 +1093,10 @@ print("gradcheck:       ", complaint(gradcheck, straight_through, (exact,)))
 
 # %% nbgrader={"grade_id": "ex-2-7"}
 class Quantise(Function):
-    """round(clamp(x, low, high)); grad_output passes where low <= x <= high."""
+    """round(clamp(x, low, high)); grad_output passes where low <= x <= high.
+
+    To write: forward, setup_context and backward.
+    """
 
     ### BEGIN SOLUTION
     @staticmethod
@@ -1417,6 +1441,12 @@ check.close(
             two,
             three,
         ],
+        "The order is a, b after pass one, then a, b after pass two": [
+            first_a,
+            two,
+            first_b,
+            three,
+        ],
     },
     hint="It must work for vectors as for numbers, with the values it is given",
 )
@@ -1479,7 +1509,7 @@ W_held.sum().backward()
 found = grad_W(W_held, x_used)
 held = observe.copy(W_held.grad)
 asking = W_held.requires_grad
-stop = observe.error(torch.no_grad()(grad_W_manual), W_used, x_used)
+stopped_22 = observe.error(torch.no_grad()(grad_W_manual), W_used, x_used) is not None
 # Assert
 check.close(
     found,
@@ -1503,10 +1533,10 @@ check.close(
 )
 check.equal(asking, True, "W.requires_grad afterwards")
 check.equal(
-    stop,
-    None,
-    "an error of grad_W_manual inside no_grad",
-    hint="It is to be a formula: no backward, no autograd.grad",
+    stopped_22,
+    False,
+    "grad_W_manual inside no_grad",
+    ideas={"It raises an error. It is to be a formula: no backward, no autograd.grad": True},
 )
 ### END HIDDEN TESTS
 
@@ -1612,7 +1642,7 @@ with torch.no_grad():
     cases["unrecorded"] = (live**2).sum()
 verdicts = which_backward_works(cases)
 left = observe.gradients({"live": live, "alone": alone})
-again = observe.error(cases["square"].backward)
+used_up = observe.error(cases["square"].backward) is not None
 # Assert
 check.equal(
     verdicts,
@@ -1644,7 +1674,10 @@ check.equal(
     hint="Ask the losses; do not run their backward",
 )
 check.equal(
-    again, None, "an error when a loss is used afterwards", hint="Its graph must not be used up"
+    used_up,
+    False,
+    "a loss whose backward is called afterwards",
+    ideas={"It raises an error: your function has used up its graph; ask, do not try": True},
 )
 ### END HIDDEN TESTS
 
@@ -1755,16 +1788,18 @@ away = torch.tensor([1.0, -2.0])
 nothing = torch.zeros(2)
 sixes = nothing + 6
 # Act
-beyond_line = observe.error(nth_derivative, lambda z: 3 * z + 1, away, 2)
+beyond_line = observe.error(nth_derivative, lambda z: 3 * z + 1, away, 2) is not None
 gone = None if beyond_line else nth_derivative(lambda z: 3 * z + 1, away, 2)
 zeros = None if beyond_line else nth_derivative(lambda z: z**3, away, 5)
 last_order = None if beyond_line else nth_derivative(lambda z: z**3, away, 3)
 # Assert
 check.equal(
     beyond_line,
-    None,
-    "an error past the degree",
-    hint="A constant asks for no gradient; its derivative is zero",
+    False,
+    "one derivative more than the degree",
+    ideas={
+        "Your code raises an error. A constant asks for no gradient; its derivative is zero": True
+    },
 )
 check.close(gone, nothing, "the second derivative of a straight line")
 check.close(zeros, nothing, "the fifth derivative of x³")
@@ -1926,14 +1961,14 @@ middle = 1 * leaf_lost
 out_lost = MySigmoid.apply(middle)
 with torch.no_grad():
     middle.add_(5)
-failure = observe.error(out_lost.backward, c_lost)
+failed = observe.error(out_lost.backward, c_lost) is not None
 grad_lost = observe.copy(leaf_lost.grad)
 # Assert
 check.equal(
-    failure,
-    None,
-    "an error in backward once x is overwritten",
-    hint="You saved the input; the slope needs the output alone",
+    failed,
+    False,
+    "backward once x is overwritten",
+    ideas={"It raises an error. You saved the input; the slope needs the output alone": True},
 )
 check.close(grad_lost, d_lost, "the gradient once x is overwritten", rtol=1e-9)
 ### END HIDDEN TESTS
@@ -1946,14 +1981,16 @@ x_func = torch.tensor([-0.5, 1.5], dtype=torch.float64)
 _, d_func, _ = sigmoid_and_slopes(x_func)
 # Act
 derivative = torch.func.grad(lambda t: MySigmoid.apply(t).sum())
-refusal = observe.error(derivative, x_func)
-functional = None if refusal else derivative(x_func)
+refused = observe.error(derivative, x_func) is not None
+functional = None if refused else derivative(x_func)
 # Assert
 check.equal(
-    refusal,
-    None,
-    "an error under torch.func.grad",
-    hint="forward takes x alone; what to save is decided in setup_context",
+    refused,
+    False,
+    "MySigmoid under torch.func.grad",
+    ideas={
+        "It raises an error: forward takes x alone; what to save is decided in setup_context": True
+    },
 )
 check.close(functional, d_func, "torch.func.grad of σ", rtol=1e-9)
 ### END HIDDEN TESTS
@@ -2137,7 +2174,9 @@ check.equal(
             8191,
             5,
             0,
-        ]
+        ],
+        "Notes of one kind are different notes: remember the notes, not their names": [2, 3, 0],
+        "A second note of one kind is a different note: remember notes, not names": [1, 3, 0],
     },
     hint="Each note once, AccumulateGrad included, None never",
 )
@@ -2152,14 +2191,16 @@ grain = torch.tensor(1.0)
 tower = grain.clone().requires_grad_()
 for _ in range(3000):
     tower = tower * 1.0
-overflow = observe.error(graph_size, tower)
+overflow = observe.error(graph_size, tower) is not None
 height = None if overflow else graph_size(tower)
 # Assert
 check.equal(
     overflow,
-    None,
-    "an error on a deep graph",
-    hint="Recursion ends at about 1000 levels: keep a list of notes to visit",
+    False,
+    "a deep graph",
+    ideas={
+        "Your code raises an error. Recursion ends at about 1000 levels: keep a list of notes": True
+    },
 )
 check.equal(height, 3001, "the size of a deep graph")
 ### END HIDDEN TESTS

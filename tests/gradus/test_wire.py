@@ -112,8 +112,9 @@ def test_numpy_arrays_cross(code, shape):
 
 @pytest.mark.parametrize("value, number", [
     (np.float32(1.5), 1.5), (np.int64(3), 3), (np.bool_(True), True), (np.float64(2.5), 2.5),
+    (np.str_("first"), "first"),
 ])  # fmt: skip
-def test_numpy_scalars_become_numbers(value, number):
+def test_numpy_scalars_become_plain(value, number):
     assert plain(value) == number
     assert type(plain(value)) is type(number)
 
