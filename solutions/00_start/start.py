@@ -138,9 +138,9 @@ print((predicted == actual).float())
 # ### Exercise 0.1 · Your first graded cell
 # ★☆☆☆☆ · 8 min · implementation · 2 points
 #
-# **Goal.** Write `accuracy(predictions, labels)`: two integer tensors of shape (n,), n ≥ 1, come in; the share of positions where they agree comes out, a number from 0 to 1.
+# Write `accuracy(predictions, labels)`: two integer tensors of shape (n,), n ≥ 1, come in; the share of positions where they agree comes out, a number from 0 to 1.
 #
-# **Example.** `[3, 1, 4, 1]` against `[3, 1, 4, 2]`: three of four agree, so 0.75.
+# `[3, 1, 4, 1]` against `[3, 1, 4, 2]`: three of four agree, so 0.75.
 #
 # Class numbers are names, not amounts: predicting 1 for a 2 is exactly as wrong as predicting 9 for a 2.
 #
@@ -187,7 +187,7 @@ check.close(
 check.close(share_none, 0.0, "accuracy when nothing is right")
 
 # %% [markdown]
-# **What just happened.** You wrote one line, a check called it with inputs of its own, and you knew within a second. Everything graded in this course works like that. Accuracy itself returns in every chapter that classifies.
+# You wrote one line, a check called it with inputs of its own, and you knew within a second. Everything graded in this course works like that. Accuracy itself returns in every chapter that classifies.
 
 # %% [markdown]
 # ## Saving, checking, handing in
@@ -375,7 +375,7 @@ fig
 # ### Exercise 0.2 · Choose the tool
 # ★★☆☆☆ · 12 min · conceptual · 6 points
 #
-# **Goal.** Make a dict `choices` with a tool to try first for each of six problems: `"program"`, `"linear"`, `"boosting"`, `"pretrained"` (start from a trained network) or `"scratch"` (train a network on your data alone).
+# Make a dict `choices` with a tool to try first for each of six problems: `"program"`, `"linear"`, `"boosting"`, `"pretrained"` (start from a trained network) or `"scratch"` (train a network on your data alone).
 #
 # - `"isbn"`: find mistyped ones among 10 million book numbers. Each ends in a check digit, and 50,000 mistyped ones have been collected.
 # - `"loan"`: 900 loans, 12 columns. By law, every refusal must state how much each column added to the score.
@@ -384,7 +384,7 @@ fig
 # - `"pump"`: three million labelled vibration recordings. Nobody has published a network for such signals, and features made by hand have failed.
 # - `"clicks"`: 4 million rows, 30 meaningful columns. Accuracy over ten splits: linear 0.874, boosting 0.912, a large network 0.913. The difference of any two has a spread of 0.004. The answers must come from a small server without a GPU.
 #
-# **Example.** `"rain"`: 9,000 days, 8 measured columns, only accuracy counts. The columns mean something by themselves and nobody reads weights, so the entry would be `"rain": "boosting"`.
+# `"rain"`: 9,000 days, 8 measured columns, only accuracy counts. The columns mean something by themselves and nobody reads weights, so the entry would be `"rain": "boosting"`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -427,7 +427,7 @@ check.one_of(for_pump, options, "the choice for pump")
 check.one_of(for_clicks, options, "the choice for clicks")
 
 # %% [markdown]
-# **What just happened.** The check could only tell whether your words are valid ones; the hidden tests judge them, one point each. In practice such questions fill the first ten minutes of a project, and can save months of it.
+# The check could only tell whether your words are valid ones; the hidden tests judge them, one point each. In practice such questions fill the first ten minutes of a project, and can save months of it.
 
 # %% [markdown]
 # ## Let the data decide
@@ -564,13 +564,13 @@ plots.close(fig)
 # ### Exercise 0.3 · Let the data decide
 # ★★★★☆ · 30 min · problem solving · 9 points
 #
-# **Goal.** Build the contest by hand, in three pieces. Tables are NumPy arrays (rows, columns).
+# Build the contest by hand, in three pieces. Tables are NumPy arrays (rows, columns).
 #
 # 1. `standardise(train, test)` → `(train, test)`, both shifted and divided by the mean and standard deviation (`np.std`) of the *training* rows, column by column. A column that is constant in training is only shifted. Ask whether its largest number equals its smallest: rounding can make `np.std` of a constant column 1e-17 in place of 0. Do not write into the inputs.
 # 2. `trial(model, train_x, train_y, test_x)` → predicted classes for `test_x`. Standardise, train a fresh copy, `clone(model)`, so that nothing learnt in an earlier trial remains, and predict.
 # 3. `decide(first, second)`, two lists of accuracies from the same n ≥ 2 splits → `{"difference": …, "spread": …, "winner": …}`: mean and standard deviation (dividing by n - 1) of `first - second` split by split; `"first"`, `"second"`, or `"undecided"` unless the mean is more than two spreads from zero.
 #
-# **Example.** Training rows `[1, 10]`, `[3, 30]` have means 2, 20 and deviations 1, 10; so a test row `[4, 20]` becomes `[2, 0]`. `decide([.90, .94, .92], [.80, .82, .84])`: the differences .10, .12, .08 have mean .10 and spread .02, and .10 > 2 · .02, so the winner is `"first"`.
+# Training rows `[1, 10]`, `[3, 30]` have means 2, 20 and deviations 1, 10; so a test row `[4, 20]` becomes `[2, 0]`. `decide([.90, .94, .92], [.80, .82, .84])`: the differences .10, .12, .08 have mean .10 and spread .02, and .10 > 2 · .02, so the winner is `"first"`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -698,7 +698,7 @@ check.close(
 )
 
 # %% [markdown]
-# **What just happened.** You wrote, in essence, what `make_pipeline` and `cross_val_score` do, and a verdict that can say "I do not know". Every honest comparison of models, in a paper or in a company, is built from these three pieces.
+# You wrote, in essence, what `make_pipeline` and `cross_val_score` do, and a verdict that can say "I do not know". Every honest comparison of models, in a paper or in a company, is built from these three pieces.
 #
 # Now let your own code judge three tables (if a piece is still missing, this cell says so):
 

@@ -172,11 +172,11 @@ plots.close(fig)
 # ### Exercise 1.1 · Four ways to begin
 # ★★☆☆☆ · 8 min · implementation · 5 points
 #
-# **Goal.** Write `make_tensors(seed, rows)`, which returns a dict of four tensors; the docstring says which.
+# Write `make_tensors(seed, rows)`, which returns a dict of four tensors; the docstring says which.
 # Draw from a generator made from `seed`, and leave the global dice alone: a function that reseeds
 # them changes the results of everybody else.
 #
-# **Example.** `make_tensors(0, 5)["grid"][1]` is `[4, 5, 6, 7]`, and `["even"]` starts
+# `make_tensors(0, 5)["grid"][1]` is `[4, 5, 6, 7]`, and `["even"]` starts
 # 0, 0.111, 0.222.
 #
 # <details><summary>Hint 1</summary>
@@ -263,7 +263,7 @@ check.equal(
 )
 
 # %% [markdown]
-# **What just happened.** You drew from dice of your own. In practice every source of randomness in
+# You drew from dice of your own. In practice every source of randomness in
 # an experiment (the first weights, the order of the data) gets a seed, so that a strange result can
 # be looked at a second time.
 
@@ -388,10 +388,10 @@ print(tuple(one.transpose(1, -1).shape), "transpose(1, -1): swap two (.mT: the l
 # ### Exercise 1.2 · Views and what they hold
 # ★★★☆☆ · 12 min · conceptual · 8 points
 #
-# **Goal.** Write three short functions; the docstrings say what to return. Copy nothing that can be
+# Write three short functions; the docstrings say what to return. Copy nothing that can be
 # a view.
 #
-# **Example.** With `x = torch.arange(24)` and the shape `(2, 3, 4)`, `shape_tour` gives tensors of shapes
+# With `x = torch.arange(24)` and the shape `(2, 3, 4)`, `shape_tour` gives tensors of shapes
 # `(2, 3, 4)`, `(2, 4, 3)`, `(24,)` and `(1, 24)`; the third starts 0, 4, 8, 1. The chain of the first
 # of them has shapes `(6, 4)`, `(1, 24)` and `(2, 3, 4)`. A float32 row `torch.zeros(1, 3)`, which is
 # no part of a larger tensor, expanded to `(100, 3)` has the footprint
@@ -539,7 +539,7 @@ check.equal(
 )
 
 # %% [markdown]
-# **What just happened.** You made views and copies and measured both. This is daily bread: `expand`
+# You made views and copies and measured both. This is daily bread: `expand`
 # saves memory wherever one row serves many, and one small slice kept in a list can hold a huge tensor
 # in memory.
 
@@ -666,10 +666,10 @@ print("after squeeze(1): loss", ((prediction.squeeze(1) - target) ** 2).mean())
 # ### Exercise 1.3 · Align from the right
 # ★★★☆☆ · 12 min · implementation · 6 points
 #
-# **Goal.** Write `add_outer`, `outer` and `center_channels`. No loops: broadcasting does the repeating, and on
+# Write `add_outer`, `outer` and `center_channels`. No loops: broadcasting does the repeating, and on
 # a GPU a Python loop would launch thousands of tiny jobs. Leave the arguments as they are.
 #
-# **Example.** `add_outer` of `[1, 2]` and `[10, 20, 30]` is `[[11, 21, 31], [12, 22, 32]]`, and
+# `add_outer` of `[1, 2]` and `[10, 20, 30]` is `[[11, 21, 31], [12, 22, 32]]`, and
 # `outer` of them is `[[10, 20, 30], [20, 40, 60]]`. With the means `[1, 3]`, a 5 in channel 1
 # becomes 2.
 #
@@ -748,7 +748,7 @@ check.close(
 )
 
 # %% [markdown]
-# **What just happened.** A shape with a 1 in the right place replaced two nested loops. Subtracting
+# A shape with a 1 in the right place replaced two nested loops. Subtracting
 # channel means like this stands at the door of almost every image model. The outer sum, with a minus,
 # gives the distance of every pair of positions in a sentence, which chapter 11 will need.
 
@@ -837,10 +837,10 @@ print(torch.zeros(4, 3).scatter(1, labels[:, None], 1.0))
 # ### Exercise 1.4 · Four selections
 # ★★★☆☆ · 12 min · implementation · 6 points
 #
-# **Goal.** Write the four functions below for any `x` of shape `(N, D)`. None may change `x` (to
+# Write the four functions below for any `x` of shape `(N, D)`. None may change `x` (to
 # return a view of it is fine), and none needs a loop.
 #
-# **Example.** For `x = [[1, -2], [0, 5], [-3, 4]]`: `positive_rows` gives `[[1, -2]]`, `row_max` gives
+# For `x = [[1, -2], [0, 5], [-3, 4]]`: `positive_rows` gives `[[1, -2]]`, `row_max` gives
 # `([1, 5, 4], [0, 1, 1])`, `even_rows` gives `[[1, -2], [-3, 4]]`, and `without_negatives` gives
 # `[[1, 0], [0, 5], [0, 4]]`.
 #
@@ -957,7 +957,7 @@ check.equal(
 )
 
 # %% [markdown]
-# **What just happened.** Whole loops became one selection each. `without_negatives` has a name, by the way: it is the ReLU,
+# Whole loops became one selection each. `without_negatives` has a name, by the way: it is the ReLU,
 # which sits in almost every network of this course. And a maximum with its index is how a
 # classifier gives its answer.
 
@@ -1018,12 +1018,12 @@ print("gradient through the norm:       ", steps.grad)
 # ### Exercise 1.5 · Pairwise distances
 # ★★★★☆ · 15 min · problem solving · 8 points
 #
-# **Goal.** Write `pairwise_distances(x)` and `nearest(x)` for points `x` of shape `(N, D)`, near the origin or
+# Write `pairwise_distances(x)` and `nearest(x)` for points `x` of shape `(N, D)`, near the origin or
 # far from it. No loop, and neither `torch.cdist` nor its relatives `pdist` and `pairwise_distance`: you
 # saw what they hide and what that can cost. The diagonal is exactly 0, and a gradient stays finite (so
 # no bare root of a 0).
 #
-# **Example.** For `[[0, 0], [3, 4], [3, 5]]` the distances are `[[0, 5, 5.83], [5, 0, 1], [5.83, 1, 0]]`, the
+# For `[[0, 0], [3, 4], [3, 5]]` the distances are `[[0, 5, 5.83], [5, 0, 1], [5.83, 1, 0]]`, the
 # nearest others `[1, 2, 1]`.
 #
 # <details><summary>Hint 1</summary>
@@ -1106,7 +1106,7 @@ check.equal(
 )
 
 # %% [markdown]
-# **What just happened.** Three broadcast dimensions became all the distances, and you kept the gradient alive at 0. Nearest
+# Three broadcast dimensions became all the distances, and you kept the gradient alive at 0. Nearest
 # neighbours run search engines and recommenders, and the trick for a safe root stands in loss
 # functions everywhere.
 
@@ -1209,10 +1209,10 @@ plots.close(fig)
 # ### Exercise 1.6 · Any device, honest time
 # ★★★☆☆ · 15 min · production · 7 points
 #
-# **Goal.** Write `pick_device`, `add_ramp` and `timed`. The outside world (machine, queue, clock) comes in as
+# Write `pick_device`, `add_ramp` and `timed`. The outside world (machine, queue, clock) comes in as
 # an argument, so that your code can be tested for a GPU that nobody here owns.
 #
-# **Example.** With `gpu = PretendGPU([20, 4])`,
+# With `gpu = PretendGPU([20, 4])`,
 # `timed(gpu.launch, gpu.synchronise, gpu.clock, 1)` gives `(tensor(2), 5)`: one warm-up, then 1 for
 # handing over and 4 for the job. `add_ramp` of `[[1, 1, 1]]` is `[[1, 2, 3]]`.
 #
@@ -1336,7 +1336,7 @@ check.close(
 )
 
 # %% [markdown]
-# **What just happened.** You tested code for machines that you do not have, by handing it pretend ones. On a real one you
+# You tested code for machines that you do not have, by handing it pretend ones. On a real one you
 # would call `timed(lambda: a @ a, lambda: gradus.synchronise(device), time.perf_counter)`. When a
 # speed-up looks too good to be true, look for a missing wait.
 
@@ -1393,10 +1393,10 @@ plots.close(fig)
 # ### Exercise 1.7 · The matrix product, twice
 # ★★★☆☆ · 12 min · implementation · 6 points
 #
-# **Goal.** Write the product of `a` `(n, k)` and `b` `(k, m)` twice: with loops, and by broadcasting. Do
+# Write the product of `a` `(n, k)` and `b` `(k, m)` twice: with loops, and by broadcasting. Do
 # without `@`, `mm`, `einsum` and their kin: they would do the exercise for you.
 #
-# **Example.** For `[[1, 2], [3, 4]]` and `[[5, 6], [7, 8]]` both give `[[19, 22], [43, 50]]`. For shapes
+# For `[[1, 2], [3, 4]]` and `[[5, 6], [7, 8]]` both give `[[19, 22], [43, 50]]`. For shapes
 # `(2, 1)` and `(3, 2)` both raise a ValueError whose text holds both, written like that:
 # `inner sizes differ: (2, 1) and (3, 2)`.
 #
@@ -1505,7 +1505,7 @@ check.raised(
 )
 
 # %% [markdown]
-# **What just happened.** The loops said what is meant; broadcasting said it without Python in the way. A library's product
+# The loops said what is meant; broadcasting said it without Python in the way. A library's product
 # does the same sums, ordered so that fast memory is used well. It is the operation that GPUs are
 # built for.
 
