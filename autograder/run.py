@@ -32,7 +32,14 @@ from autograder.verdict import REPLACED
 
 CROSSING = "__import__('gradus.crossing', fromlist=['crossing'])"
 NO_MEMORY = ("MemoryError", "_ArrayMemoryError", "can't allocate memory")
-LIBRARY_ERRORS = ("LinAlgError", "_LinAlgError", "OutOfMemoryError", "AxisError", "JSONDecodeError")
+LIBRARY_ERRORS = (
+    "LinAlgError",
+    "_LinAlgError",
+    "OutOfMemoryError",
+    "AxisError",
+    "JSONDecodeError",
+    "UnpicklingError",
+)
 _FRAME = re.compile(r"In\s*\[(\d{1,6})\], line (\d{1,6})")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
