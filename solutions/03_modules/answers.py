@@ -155,17 +155,6 @@ class TwoLayerNet(nn.Module):
         h = F.relu(x @ self.first.weight.data.T + self.first.bias.data)
         return h @ self.second.weight.data.T + self.second.bias.data
 
-# %% 3.1 wrong "a new float32 tensor on the way" expect "the output for an input (2, 4, 7)"
-class TwoLayerNet(nn.Module):
-    def __init__(self, inputs, hidden, outputs):
-        super().__init__()
-        self.first = nn.Linear(inputs, hidden)
-        self.second = nn.Linear(hidden, outputs)
-
-    def forward(self, x):
-        h = self.first(x).float().clamp(min=0).to(x.dtype)
-        return self.second(h)
-
 # %% 3.1 right "a ReLU module, and matrix products"
 class TwoLayerNet(nn.Module):
     def __init__(self, inputs, hidden, outputs):
@@ -727,7 +716,7 @@ def he_init_(model):
                 nn.init.zeros_(m.bias)
     return model
 
-# %% 3.4 wrong "starts norm layers too, by shape" expect "choose by the type of the module"
+# %% 3.4 wrong "starts norm layers too, by shape" expect "decide by isinstance"
 def he_init_(model):
     for p in model.parameters():
         if p.ndim > 1:
@@ -811,7 +800,7 @@ def he_init_(model):
             nn.init.zeros_(m.bias)
     return model
 
-# %% 3.4 wrong "only the top of the tree" expect "the standard deviation of two nested layers"
+# %% 3.4 wrong "only the top of the tree" expect "did not change: reach all levels"
 def he_init_(model):
     for m in [model, *model.children()]:
         if isinstance(m, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)):
@@ -820,7 +809,7 @@ def he_init_(model):
                 nn.init.zeros_(m.bias)
     return model
 
-# %% 3.4 wrong "stumbles over a layer without bias" expect "NoneType"
+# %% 3.4 wrong "stumbles over a layer without bias" expect "raised AttributeError"
 def he_init_(model):
     for m in model.modules():
         if isinstance(m, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)):
@@ -838,7 +827,7 @@ def he_init_(model):
                 nn.init.zeros_(m.bias)
     return model
 
-# %% 3.4 wrong "makes new parameters" expect "the standard deviation of two nested layers"
+# %% 3.4 wrong "makes new parameters" expect "write into them"
 def he_init_(model):
     for m in model.modules():
         if isinstance(m, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)):
@@ -1172,7 +1161,7 @@ class TwoInputNet(nn.Module):
             return nn.Sequential(nn.Linear(d, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
 
         self.left = branch(d1)
-        self.right = self.left if d1 == d2 and d1 > 1 else branch(d2)
+        self.right = self.left if d1 == d2 else branch(d2)
         self.head = nn.Linear(2 * hidden + skip * (d1 + d2), 1)
 
     def forward(self, a, b):
@@ -1568,7 +1557,7 @@ def finetune_step(model, optimiser, x, y, frozen):
     optimiser.step()
     return loss.item()
 
-# %% 3.7 wrong "clears after the step only" expect "all weights and buffers after four steps"
+# %% 3.7 wrong "clears after the step only" expect "clear before backward, not after the step"
 def freeze(model, frozen):
     parts = [model.get_submodule(name) for name in frozen]
     model.requires_grad_(True)
@@ -1644,7 +1633,7 @@ def finetune_step(model, optimiser, x, y, frozen):
     optimiser.step()
     return loss.item()
 
-# %% 3.7 wrong "a sum of squares as loss" expect "the losses"
+# %% 3.7 wrong "a sum of squares as loss" expect "the sum of the squared errors"
 def freeze(model, frozen):
     parts = [model.get_submodule(name) for name in frozen]
     model.requires_grad_(True)
@@ -1707,4 +1696,4 @@ def finetune_step(model, optimiser, x, y, frozen):
     for p, g in zip(learning, torch.autograd.grad(loss, learning), strict=True):
         p.grad = g
     optimiser.step()
-    return float(loss)
+    return loss.item()

@@ -42,9 +42,9 @@ from gradus import check, observe, plots, seeded
 torch.set_printoptions(precision=3, sci_mode=False)
 
 
-def complaint(action, *args, find=""):
+def complaint(action, *args, find="", **options):
     """The error of action(*args) in one line: its type, and the part of the message from `find`."""
-    record = observe.error(action, *args)
+    record = observe.error(action, *args, **options)
     if record is None:
         return "no error"
     lines = [line for line in record["message"].splitlines() if find in line]
@@ -312,8 +312,8 @@ model.to(device)  # in place: no need to keep what it returns
 x = torch.ones(5, 3, device=device)
 print("same device:", model(x).device == next(model.parameters()).device)
 number = torch.ones(2)
-number.to(torch.float64)  # thrown away!
-print("a module:", model.double().scale.dtype, "  a tensor:", number.dtype)
+number.to(torch.float16)  # thrown away!
+print("a module:", model.half().scale.dtype, "  a tensor:", number.dtype)
 
 # %% [markdown]
 # ### Predict 3.2 · Layers in a list
@@ -730,10 +730,13 @@ def activations(net, x):
     """Name of each part without parts of its own -> its output in one forward pass."""
     found, handles = {}, []
     for name, part in net.named_modules():
-        if not list(part.children()):
-            # name=name: each hook keeps its own name, not the last one of the loop
-            hook = lambda m, i, output, name=name: found.update({name: output.detach()})  # noqa: E731
-            handles.append(part.register_forward_hook(hook))
+        if list(part.children()):
+            continue
+
+        def keep(module, inputs, output, name=name):  # name=name: each hook keeps its own
+            found[name] = output.detach()
+
+        handles.append(part.register_forward_hook(keep))
     try:
         net(x)
     finally:
@@ -753,18 +756,19 @@ handle.remove()
 # %% [markdown]
 # Backward there are two kinds of hook. Many texts still show `register_backward_hook`. It is legacy, and it is wrong in a quiet way. A `Linear(50, 1)` on 5 samples: what gradient does each report for the input?
 
+
 # %%
-x = torch.randn(5, 50, requires_grad=True)
-for kind in ("register_backward_hook", "register_full_backward_hook"):
-    linear = nn.Linear(50, 1)
-    shapes = []
-    look = lambda m, g_in, g_out: shapes.append([tuple(g.shape) for g in g_in])  # noqa: B023, E731
+def input_gradients(kind):
+    linear, shapes = nn.Linear(50, 1), []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        handle = getattr(linear, kind)(look)
-        linear(x).sum().backward()
-        handle.remove()
-    print(f"{kind:28} {shapes[0]} {[w.category.__name__ for w in caught]}")
+        getattr(linear, kind)(lambda m, g_in, g_out: shapes.extend(tuple(g.shape) for g in g_in))
+        linear(torch.randn(5, 50, requires_grad=True)).sum().backward()
+    return shapes, [warning.category.__name__ for warning in caught]
+
+
+for kind in ("register_backward_hook", "register_full_backward_hook"):
+    print(f"{kind:28}", *input_gradients(kind))
 
 # %% [markdown]
 # The old hook hung on the last *operation* inside the layer, and reports the gradients of bias, input and transposed weight. The full hook hangs on the module and reports what you asked for: one gradient, shaped like the input. Use `register_full_backward_hook`.
@@ -807,7 +811,7 @@ choice = predict_3_3
 check.one_of(choice, ("a", "b", "c"), "your choice")
 
 
-# %% alt="Spread over the samples against depth, on a logarithmic axis, for four initialisations of 20 ReLU layers. Default: a straight fall to about 6e-9. Xavier: a slower fall to about 2e-4. He: stays between 0.8 and 0.2. Too large: rises to about 100."
+# %% alt="Spread over the samples against depth, on a logarithmic axis, for four initialisations of 20 ReLU layers. Default: a straight fall to about 7e-9. Xavier: a slower fall to about 2e-4. He: stays between 0.8 and 0.2. Too large: rises to about 80."
 def spread(init_weight):
     """Mean over units of the std over samples, after each of 20 layers."""
     torch.manual_seed(0)
@@ -830,7 +834,7 @@ print("after layer 20:", {name: f"{line[-1]:.0e}" for name, line in lines.items(
 plots.curves(lines, title="20 ReLU layers", xlabel="layer", ylabel="spread over samples", log=True)
 
 # %% [markdown]
-# With default weights the samples become one: after 20 layers what is left comes from the biases, and the network has forgotten its input. Xavier loses a factor √2 a layer, "too large" explodes. Only He keeps the samples apart; its slow fall is the ReLU's, which lets directions drift together. (Three layers survive the default; and normalisation, chapter 9, repairs much.)
+# With default weights the samples become one: after 20 layers what is left comes from the biases, and the network has forgotten its input. Xavier loses a third a layer, "too large" explodes. Only He keeps the samples apart; its slow fall is the ReLU's, which lets directions drift together. (Three layers survive the default; and normalisation, chapter 9, repairs much.)
 #
 # Choose by the activation that **follows** the layer. *Forward view*: variance stays if Var(w) = gain²/fan_in, gain √2 for ReLU, since half of the signal is cut, and 1 for none. *Backward view*: the same with fan_out, for gradients. Xavier takes the mean of both fans, for tanh and linear outputs.
 
@@ -866,7 +870,7 @@ for _ in range(20):
     random_product = torch.randn(64, 64) / 8 @ random_product
 for name, chain in (("orthogonal", product), ("normal", random_product)):
     values = torch.linalg.svdvals(chain)
-    print(f"20 {name} layers stretch by {values[0]:.1f} at most, {values[-1]:.0e} at least")
+    print(f"20 {name} layers stretch by {values[0]:.1g} at most, {values[-1]:.1g} at least")
 
 # %% [markdown]
 # ### Exercise 3.4 · He initialisation
@@ -913,7 +917,7 @@ no_bias = torch.zeros(400)
 torch.manual_seed(34)
 square = nn.Linear(400, 400)
 same_object = he_init_(square) is square
-weight_std, bias_34 = float(square.weight.std()), square.bias
+weight_std, bias_34 = square.weight.std().item(), square.bias
 # Assert
 check.close(
     weight_std,
@@ -1007,8 +1011,7 @@ torch.save({"weights": torch.ones(2), "extra": Surprise()}, file)
 torch.save(nn.Sequential(nn.Linear(2, 2)), whole)
 for name, opened in {"odd object": file, "whole model": whole}.items():
     opened.seek(0)
-    loading = lambda: torch.load(opened, weights_only=True)  # noqa: B023, E731
-    print(f"{name:11}", complaint(loading, find="Unsupported"))
+    print(f"{name:11}", complaint(torch.load, opened, weights_only=True, find="Unsupported"))
 file.seek(0)
 loaded = torch.load(file, weights_only=False)  # never do this with a file from elsewhere
 print("and in place of the object came", loaded["extra"])
@@ -1022,16 +1025,14 @@ class Passing(nn.Module):
     pass
 
 
-for item in (Passing(), {"version": torch.__version__}, {"version": str(torch.__version__)}):
-    file = io.BytesIO()
-    torch.save(item, file)
-    del item
+old, version, text = io.BytesIO(), io.BytesIO(), io.BytesIO()
+torch.save(Passing(), old)
+torch.save({"version": torch.__version__}, version)
+torch.save({"version": str(torch.__version__)}, text)
+del Passing  # renamed, or moved to another file
+for file, safely, find in ((old, False, "Can't"), (version, True, "Unsup"), (text, True, "")):
     file.seek(0)
-    is_module = "Passing" in globals()
-    if is_module:
-        del Passing
-    loading = lambda: torch.load(file, weights_only=not is_module)  # noqa: B023, E731
-    print(complaint(loading, find="Can't" if is_module else "Unsupported"))
+    print(complaint(torch.load, file, weights_only=safely, find=find))
 
 # %% [markdown]
 # ### Predict 3.4 · The best so far
@@ -2094,8 +2095,8 @@ check.close(
         "The factor 2 for ReLU is missing": NORMAL_QUANTILES * (1 / 256) ** 0.5,
         "This is the default start: nothing was drawn": UNIFORM_QUANTILES * (3 * 256) ** -0.5,
     },
-    rtol=0.0,
-    atol=0.05 * he_256,
+    rtol=0.05,
+    atol=0.003,
     hint="Normal, mean 0, standard deviation √(2/fan_in)",
 )
 ### END HIDDEN TESTS
@@ -2108,6 +2109,7 @@ levels_conv = torch.tensor([0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95])
 he_conv, he_group, he_cube = (2 / 576) ** 0.5, (2 / 128) ** 0.5, (2 / 128) ** 0.5
 conv_quantiles = [NORMAL_QUANTILES * he for he in (he_conv, he_group, he_cube)]
 channels_only = [NORMAL_QUANTILES * (2 / fan) ** 0.5 for fan in (64, 64, 16)]
+channels_seen = [NORMAL_QUANTILES * (2 / fan) ** 0.5 for fan in (64, 16, 16)]
 all_channels = [conv_quantiles[0], NORMAL_QUANTILES * (2 / 512) ** 0.5, conv_quantiles[2]]
 fan_out_conv = [NORMAL_QUANTILES * (2 / fan) ** 0.5 for fan in (128 * 9, 512 * 8, 512 * 8)]
 zero_biases = [torch.zeros(128), torch.zeros(512), torch.zeros(512)]
@@ -2126,11 +2128,12 @@ check.close(
     "how the weights of three convolutions are spread",
     ideas={
         "fan_in of a convolution is channels × kernel size, not channels alone": channels_only,
+        "fan_in is channels × kernel size, not channels alone: weight[0].numel()": channels_seen,
         "In a grouped convolution a unit sees only the channels of its group": all_channels,
         "This is fan_out": fan_out_conv,
     },
-    rtol=0.0,
-    atol=0.0044,
+    rtol=0.05,
+    atol=0.003,
     hint="fan_in is weight[0].numel(), for Conv1d, Conv2d and Conv3d",
 )
 check.close(conv_biases, zero_biases, "the biases of three convolutions")
@@ -2201,7 +2204,12 @@ check.close(
     [he_50, he_50],
     "the standard deviation of two nested layers",
     rtol=0.1,
-    ideas={"The layers deep in the tree were not reached": [0.0, 0.0]},
+    ideas={
+        "The parameters that were there did not change: reach all levels of the tree, and write into them": [
+            0.0,
+            0.0,
+        ]
+    },
     hint="Walk over model.modules(), and change the parameters that are there",
 )
 check.close(
@@ -2603,12 +2611,22 @@ def finetune_weights(seed):
 
 
 def finetune_reference(
-    weights, xs, ys, plan, *, before=2, clear="first", to_none=True, forget=True, still=True
+    weights,
+    xs,
+    ys,
+    plan,
+    *,
+    before=2,
+    clear="first",
+    to_none=True,
+    forget=True,
+    still=True,
+    mean=True,
 ):
     """States after normal steps, then one finetune step for each list of names in plan.
 
     clear: "first" (before backward), "last" (after step) or "never"; forget: freezing clears .grad;
-    still: frozen parts in eval mode. Gives (state, losses).
+    still: frozen parts in eval mode; mean: of the squared errors. Gives (state, losses).
     """
     model, losses = finetune_net(), []
     model.load_state_dict({name: tensor.clone() for name, tensor in weights.items()})
@@ -2630,7 +2648,7 @@ def finetune_reference(
             model.get_submodule(name).eval()
         if clear == "first":
             optimiser.zero_grad(set_to_none=to_none)
-        loss = F.mse_loss(model(x), y)
+        loss = F.mse_loss(model(x), y, reduction="mean" if mean else "sum")
         loss.backward()
         optimiser.step()
         if clear == "last":
@@ -2655,6 +2673,8 @@ stale, _ = finetune_reference(*run_37, clear="last", forget=False)
 zeroed, _ = finetune_reference(*run_37, to_none=False, forget=False)
 piled, _ = finetune_reference(*run_37, clear="never")
 wandering, _ = finetune_reference(*run_37, still=False)
+late, _ = finetune_reference(*run_37, clear="last")
+summed_37, _ = finetune_reference(*run_37, mean=False)
 begin_given = {name: tensor.clone() for name, tensor in begin_37.items()}
 frozen_37 = ["fc1", "norm"]
 # Act
@@ -2676,6 +2696,8 @@ check.close(
         "Frozen weights moved by a gradient from before: set it to None when you freeze": stale,
         "Frozen weights have a gradient of zero, so momentum and decay move them: use None": zeroed,
         "Gradients of earlier batches are added: clear them in each step": piled,
+        "A gradient from before is added to the first: clear before backward, not after the step": late,
+        "This is a step on the sum of the squared errors, where the mean is asked": summed_37,
         "The frozen norm works in train mode: put it in eval mode after model.train()": wandering,
     },
     rtol=1e-4,
