@@ -75,23 +75,15 @@ def finetune_net():
 
 # %%
 torch.manual_seed(0)
-W1, b1 = torch.randn(4, 3), torch.randn(4)
-W2, b2 = torch.randn(1, 4), torch.randn(1)
-
-
-def loose(x):
-    return F.relu(x @ W1.T + b1) @ W2.T + b2
-
-
+W1, b1, W2, b2 = torch.randn(4, 3), torch.randn(4), torch.randn(1, 4), torch.randn(1)
 model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
 with torch.no_grad():
     for parameter, value in zip(model.parameters(), (W1, b1, W2, b2), strict=True):
         parameter.copy_(value)
 batch, video = torch.randn(5, 3), torch.randn(2, 7, 5, 3)
-print(
-    "equal:", torch.allclose(loose(batch), model(batch)), " weight:", tuple(model[0].weight.shape)
-)
-print("(2, 7, 5, 3) becomes", tuple(model(video).shape))
+loose = F.relu(batch @ W1.T + b1) @ W2.T + b2
+print("equal:", torch.allclose(loose, model(batch)))
+print("weight:", tuple(model[0].weight.shape), "  (2, 7, 5, 3) becomes", tuple(model(video).shape))
 print(complaint(model, torch.randn(3, 5)))
 
 # %% [markdown]
@@ -99,7 +91,7 @@ print(complaint(model, torch.randn(3, 5)))
 #
 # ## A module of your own
 #
-# Derive from `nn.Module`. In `__init__`, call `super().__init__()` and make the parts; in `forward`, say how data flows through them. This layer has a part, and a parameter of its own:
+# Derive from `nn.Module`. In `__init__`, call `super().__init__()` and make the parts; in `forward`, say how data flows through them. Assigning is enough: `nn.Module` watches `self.name = …` and registers each `nn.Module` and each `nn.Parameter` under that name. This layer has a part, and a parameter of its own. Note that `print` lists submodules only: `scale` does not appear.
 
 
 # %%
@@ -118,9 +110,6 @@ class Scaled(nn.Module):
 layer = Scaled(3, 2)
 print(layer)
 print("output:", tuple(layer(torch.ones(5, 3)).shape))
-
-# %% [markdown]
-# An assignment was enough: `nn.Module` watches `self.name = …` and registers each `nn.Module` and each `nn.Parameter` under that name. Note what `print` leaves out: it lists submodules, so `scale` does not appear.
 
 # %% [markdown]
 # ### Predict 3.1 · In which order?
@@ -145,15 +134,6 @@ choice = predict_3_1
 # Assert
 check.one_of(choice, ("a", "b", "c"), "your choice")
 
-# %%
-for name, parameter in layer.named_parameters():
-    print(f"{name:14} {tuple(parameter.shape)}")
-
-# %% [markdown]
-# A module first names its own parameters, then asks its submodules. So the order is not the order of `__init__`, nor of the computation. Go by name, never by position.
-#
-# And `super().__init__()`? You may read that without it "parameters are not tracked". Look at what really happens:
-
 
 # %%
 class NoSuper(nn.Module):
@@ -163,13 +143,15 @@ class NoSuper(nn.Module):
             self.part = part
 
 
-print("a layer:    ", complaint(NoSuper, nn.Linear(1, 1)))
-print("a parameter:", complaint(NoSuper, nn.Parameter(torch.ones(1))))
-print("a number:   ", complaint(NoSuper, None))
-print("used later: ", complaint(lambda: NoSuper(None)(torch.ones(1))))
+print("names:", [name for name, _ in layer.named_parameters()], end="\n\n")
+print("a layer, no super():    ", complaint(NoSuper, nn.Linear(1, 1)))
+print("a parameter, no super():", complaint(NoSuper, nn.Parameter(torch.ones(1))))
+print("neither, then called:   ", complaint(lambda: NoSuper(None)(torch.ones(1))))
 
 # %% [markdown]
-# It fails at once, at the first part, and with a clear message. Only a module without parts gets through, and stumbles when it is called.
+# A module first names its own parameters, then asks its submodules. The order is not that of `__init__`, nor of the computation. Go by name, never by position.
+#
+# And without `super().__init__()`? You may read that parameters are then "not tracked". In truth it fails at the first part, with a clear message. Only a module without parts gets through, and stumbles when it is called.
 #
 # ## Call it, do not forward it
 #
@@ -293,27 +275,16 @@ class Kept(nn.Module):
 
 
 kept = Kept()
-learns, saved = dict(kept.named_parameters()), kept.state_dict()
-kept.to("meta")
+learns, saved = dict(kept.named_parameters()), kept.to("meta").state_dict()
 for name in ("weight", "mean", "mask", "plain"):
-    where = getattr(kept, name).device.type
-    print(f"{name:7} learns {name in learns!s:6} saved {name in saved!s:6} now on {where}")
+    place = getattr(kept, name).device
+    print(f"{name:7} learns {name in learns!s:6} saved {name in saved!s:6} now on {place}")
 print(complaint(lambda: kept.mean + kept.plain))
 
 # %% [markdown]
 # The plain tensor stayed behind, and the next sum fails. On a laptop without a GPU you would never notice; it breaks on somebody else's machine. Constants that `forward` needs are buffers.
 #
-# The pattern for every device: choose it once, move the model, make or move data there. `model.to` changes the module itself, while `tensor.to` returns a new tensor.
-
-# %%
-device = gradus.device()
-model = Scaled(3, 2)
-model.to(device)  # in place: no need to keep what it returns
-x = torch.ones(5, 3, device=device)
-print("same device:", model(x).device == next(model.parameters()).device)
-number = torch.ones(2)
-number.to(torch.float16)  # thrown away!
-print("a module:", model.half().scale.dtype, "  a tensor:", number.dtype)
+# The pattern for every device: choose it once (`device = gradus.device()`), move the model (`model.to(device)`), make or move data there. A module moves in place; `tensor.to` returns a new tensor that you must keep.
 
 # %% [markdown]
 # ### Predict 3.2 · Layers in a list
@@ -350,55 +321,47 @@ class Tower(nn.Module):
         self.layers = container([nn.Linear(4, 4) for _ in range(3)])
         self.head = nn.Linear(4, 1)
 
-    def forward(self, x):
-        for part in self.layers:
-            x = F.relu(part(x))
-        return self.head(x)
-
 
 for container in (list, nn.ModuleList):
-    tower = Tower(container)
+    tower = Tower(container).eval()
     size = sum(p.numel() for p in tower.parameters())
+    mode = "train" if tower.layers[0].training else "eval"
     print(
-        f"{container.__name__:11} {size:3} parameters, output {tuple(tower(torch.ones(1, 4)).shape)}"
+        f"{container.__name__:10} {size:2} parameters; after eval() its layers are in {mode} mode"
     )
 
 # %% [markdown]
-# The list is a plain attribute: its layers compute, yet they never learn, move or reach a file. And nothing complains. `nn.ModuleList` is a list that registers, for layers built in a loop. `nn.ModuleDict` does the same by name, when the choice falls in `forward`:
-
+# The list is a plain attribute. `forward` could use its layers, yet they never learn, move or reach a file, and nothing complains. Nor do they change **mode**: `train()` and `eval()` set one flag, `training`, on a module and all that is registered below it. They compute nothing; dropout and batch norm look at the flag. A dropout in a plain list stays on for ever.
+#
+# `nn.ModuleList` is a list that registers, for layers built in a loop; `nn.ModuleDict` does the same by name, for layers chosen in `forward`. Assign one parameter in two places, and the places are **tied**: language models use the table of word vectors again as the weight of the last layer.
 
 # %%
-class Choosy(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.body = nn.Linear(2, 8)
-        self.heads = nn.ModuleDict({"age": nn.Linear(8, 1), "country": nn.Linear(8, 30)})
-
-    def forward(self, x, task):
-        return self.heads[task](torch.tanh(self.body(x)))
-
-
-choosy = Choosy()
-print({task: tuple(choosy(torch.ones(5, 2), task).shape) for task in choosy.heads})
+tied = nn.ModuleDict({"words": nn.Embedding(10, 4), "output": nn.Linear(4, 10, bias=False)})
+tied["output"].weight = tied["words"].weight
+device = gradus.device()
+tied.to(device)
+words = tied["words"](torch.tensor([3, 1, 4], device=device))
+print("scores:     ", tuple(tied["output"](words).shape))
+print("parameters: ", [name for name, _ in tied.named_parameters()])
+print("state dict: ", list(tied.state_dict()))
+print("still one tensor after the move:", tied["output"].weight is tied["words"].weight)
 
 # %% [markdown]
+# Tied weights are stored once, count once, and receive one gradient: the sum from both places. Only the state dict lists both names.
+#
 # ## Counting
 #
 # The tree of modules answers how large a model is, and where. `named_modules()` walks over all modules, `named_parameters()` over all parameters, and `parameters(recurse=False)` gives only what a module owns itself. Here is the tree of 100 → 500 → 200 → 50 → 10:
 
 # %% alt="Horizontal bars of parameters for the four linear layers of a network: layer 0 has 50,500, layer 2 has 100,200, layer 4 has 10,050 and layer 6 has 510."
 sizes = [100, 500, 200, 50, 10]
-parts = []
-for inputs, outputs in zip(sizes, sizes[1:], strict=False):
-    parts += [nn.Linear(inputs, outputs), nn.ReLU()]
-mlp = nn.Sequential(*parts[:-1])
-bars = {
-    f"{name}: {module.in_features} → {module.out_features}": sum(
-        p.numel() for p in module.parameters()
-    )
-    for name, module in mlp.named_modules()
-    if isinstance(module, nn.Linear)
-}
+layers = [nn.Linear(n, m) for n, m in zip(sizes, sizes[1:], strict=False)]
+mlp = nn.Sequential(*[part for layer in layers for part in (layer, nn.ReLU())][:-1])
+bars = {}
+for name, module in mlp.named_modules():
+    own = sum(p.numel() for p in module.parameters(recurse=False))
+    if own:
+        bars[f"{name}: {module.in_features} → {module.out_features}"] = own
 fig, axes = plots.figure(6, 2.2)
 axes.bar_label(axes.barh(list(bars), list(bars.values())), fmt="{:,.0f}", padding=3)
 axes.invert_yaxis()
@@ -407,15 +370,6 @@ plots.close(fig)
 
 # %% [markdown]
 # A linear layer has inputs × outputs weights and one bias an output: 100 · 500 + 500 = 50,500. The second layer, 500 → 200, holds more than the three others together.
-#
-# One tensor may serve in two places. Language models often use the table of word vectors again as the weight of the last layer: **tied weights**. They count once, as they are stored once and receive one gradient, the sum from both places. The state dict, though, lists both names.
-
-# %%
-tied = nn.ModuleDict({"words": nn.Embedding(10, 4), "output": nn.Linear(4, 10, bias=False)})
-tied["output"].weight = tied["words"].weight
-print("parameters: ", [name for name, _ in tied.named_parameters()])
-print("state dict: ", list(tied.state_dict()))
-print("one tensor: ", tied["output"].weight is tied["words"].weight)
 
 # %% [markdown]
 # ### Exercise 3.2 · How large is it?
@@ -505,76 +459,66 @@ check.equal(
 # ## Ready-made chain, or your own forward
 #
 # `nn.Sequential` is right when data goes through one part after the other. With an `OrderedDict` its parts have names. It can be indexed and sliced, and a slice *shares* the layers.
+#
+# Everything else wants a class: two inputs, two outputs, a part used twice, a decision. `forward` is ordinary Python, and the graph is recorded while it runs (*define by run*). So you may loop, branch on values, set a breakpoint, or print a value half-way, as `Careful` does.
 
 # %%
-named = nn.Sequential(
-    OrderedDict(first=nn.Linear(4, 8), act=nn.ReLU(), last=nn.Linear(8, 2)),
-)
+layers = OrderedDict(first=nn.Linear(4, 8), act=nn.ReLU(), last=nn.Linear(8, 2))
+named = nn.Sequential(layers)
 body = named[:2]
 print("names: ", list(named.state_dict()))
-print(
-    "by name and by number:", named.last is named[2], "  shared by a slice:", body[0] is named.first
-)
-print(body)
-
-# %% [markdown]
-# Everything else wants a class: two inputs, two outputs, a part used twice, a decision. `forward` is ordinary Python, and the graph is recorded while it runs (*define by run*). So you may loop, branch on values, set a breakpoint, or print a value half-way, as here:
+print("by name and by number:", named.last is named[2])
+print("shared by the slice:  ", body[0] is named.first, "\n", body)
 
 
 # %%
 class Careful(nn.Module):
-    """Applies one layer again and again until the vector is short enough."""
-
     def __init__(self):
         super().__init__()
         self.step = nn.Linear(2, 2, bias=False)
 
-    def forward(self, x, talk=False):
+    def forward(self, x):
         while x.norm() > 1:
             x = self.step(x)
-            if talk:
-                print(f"  half-way: norm {x.norm():.2f}")
+            print(f"half-way: norm {x.norm():.2f}")
         return x
 
 
 careful = Careful()
 nn.init.constant_(careful.step.weight, 0.3)
-careful(torch.tensor([6.0, 8.0]), talk=True)
-print("used five times, held once:", [name for name, _ in careful.named_parameters()])
+careful(torch.tensor([6.0, 8.0]))
 
 # %% [markdown]
 # ## Twins
 #
-# You may read that two models made after the same seed start with the same weights. True, if they make their layers in the same order. Each layer takes its random numbers from the stream when it is made:
+# You may read that two models made after the same seed start with the same weights. True, if they make their layers in the same order. Each layer takes its random numbers from the stream when it is made.
+#
+# To make twins, copy by name: `load_state_dict` writes the *values* into the parameters that are there. It insists on equal names and shapes. But look at what a refusal leaves behind.
 
 
 # %%
-def pair_of_layers(order):
+def pair_of_layers(*order):
     torch.manual_seed(0)
     made = {name: nn.Linear(2, 2) for name in order}
     return nn.ModuleDict({name: made[name] for name in ("first", "second")})
 
 
-one, other = pair_of_layers(["first", "second"]), pair_of_layers(["second", "first"])
-print("first of both equal:           ", torch.equal(one["first"].weight, other["first"].weight))
-print("first of one, second of other: ", torch.equal(one["first"].weight, other["second"].weight))
-print("after loading: ", other.load_state_dict(one.state_dict()), end=" ")
+one, other = pair_of_layers("first", "second"), pair_of_layers("second", "first")
+print("first of both equal:          ", torch.equal(one["first"].weight, other["first"].weight))
+print("first of one, second of other:", torch.equal(one["first"].weight, other["second"].weight))
+print("loading all:", other.load_state_dict(one.state_dict()), end=" ")
 print(torch.equal(one["first"].weight, other["first"].weight))
 
-# %% [markdown]
-# The weights were swapped, and had the layers different shapes, nothing would agree at all. To make twins, copy by name: `load_state_dict` writes the *values* into the parameters that are there. It insists on equal names and shapes. But look at what a refusal leaves behind:
-
 # %%
-target = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
-incomplete = {name: torch.zeros_like(t) for name, t in target.state_dict().items()}
-del incomplete["1.bias"]
-print(complaint(target.load_state_dict, incomplete, find="Missing"))
-print("weight 0 all zero now:", bool((target[0].weight == 0).all()))
-report = target.load_state_dict(incomplete, strict=False)
+incomplete = {name: torch.zeros_like(t) for name, t in one.state_dict().items()}
+del incomplete["second.bias"]
+print(complaint(other.load_state_dict, incomplete, find="Missing"))
+print("first.weight is all zero now:", bool((other["first"].weight == 0).all()))
+report = one.load_state_dict(incomplete, strict=False)
 print("strict=False only reports:", report.missing_keys, report.unexpected_keys)
 
 # %% [markdown]
-# The error came *after* the matching entries were written: a model half old, half new. Whoever catches that error and goes on works with a chimera. Check first, then write.
+# The seed gave the same numbers, to swapped layers. And the error came *after* the matching entries were written: a model half old, half new. Whoever catches that error and goes on works with a chimera. Check first, then write.
 
 # %% [markdown]
 # ### Exercise 3.3 · The same network, another class
@@ -621,9 +565,7 @@ class Custom(nn.Module):
 
 def copy_weights(source: nn.Module, target: nn.Module, names: dict[str, str]) -> None:
     """Copy parameters and buffers of the layers `names` (source layer -> target layer).
-
-    Raises ValueError, and changes nothing, if an entry of target's state dict gets no value.
-    """
+    ValueError, and nothing changed, if an entry of target's state dict gets no value."""
     ### BEGIN SOLUTION
     state = {}
     for key, value in source.state_dict().items():
@@ -723,15 +665,15 @@ check.close(
 # ## Looking inside with hooks
 #
 # To see all activations of a network that you did not write, hang a forward hook on each part. Keep the handles and remove them in `finally`: a hook that stays slows the model down and keeps its tensors alive. A hook that *returns* something replaces the output.
+#
+# Backward there are two kinds of hook. Many texts still show `register_backward_hook`. It is legacy, and wrong in a quiet way. In the second cell a `Linear(50, 1)` sees 5 samples: what gradients does each kind report for the input?
 
 
 # %%
 def activations(net, x):
-    """Name of each part without parts of its own -> its output in one forward pass."""
+    """Name of each part of a Sequential -> its output in one forward pass."""
     found, handles = {}, []
-    for name, part in net.named_modules():
-        if list(part.children()):
-            continue
+    for name, part in net.named_children():
 
         def keep(module, inputs, output, name=name):  # name=name: each hook keeps its own
             found[name] = output.detach()
@@ -745,16 +687,10 @@ def activations(net, x):
     return found
 
 
-print({name: tuple(output.shape) for name, output in activations(named, torch.ones(5, 4)).items()})
+print({name: tuple(out.shape) for name, out in activations(named, torch.ones(5, 4)).items()})
 handle = named.act.register_forward_hook(lambda module, inputs, output: output * 0)
-print(
-    "with the units switched off, the bias is left:",
-    torch.equal(named(torch.ones(4)), named.last.bias),
-)
+print("units switched off, only the bias left:", torch.equal(named(torch.ones(4)), named.last.bias))
 handle.remove()
-
-# %% [markdown]
-# Backward there are two kinds of hook. Many texts still show `register_backward_hook`. It is legacy, and it is wrong in a quiet way. A `Linear(50, 1)` on 5 samples: what gradient does each report for the input?
 
 
 # %%
@@ -775,17 +711,7 @@ for kind in ("register_backward_hook", "register_full_backward_hook"):
 #
 # ## Where the weights begin
 #
-# Before learning there is a draw. Two things can go wrong over many layers: the signal shrinks to nothing, or it grows without end. What does PyTorch do by default? Often you read "Kaiming, so fine for ReLU". Measure:
-
-# %%
-layer = nn.Linear(400, 300)
-he = nn.init.kaiming_normal_(torch.empty(300, 400), nonlinearity="relu")
-print(f"default: std {layer.weight.std():.4f}, largest {layer.weight.abs().max():.4f}")
-print(f"1/sqrt(400) = {400**-0.5:.4f}, and by sqrt(3) less: {(3 * 400) ** -0.5:.4f}")
-print(f"He:      std {he.std():.4f}, sqrt(2/400) = {(2 / 400) ** 0.5:.4f}")
-
-# %% [markdown]
-# The default is uniform between ±1/√fan_in, where **fan_in** is the number of inputs of a unit. Its standard deviation is 1/√(3·fan_in), smaller by a factor √6 ≈ 2.45 than what He and others derived for ReLU, √(2/fan_in). The function behind it is called `kaiming_uniform_`, but with the argument `a=√5`, which makes it something else.
+# Before learning there is a draw. Over many layers the signal may shrink to nothing, or grow without end. What does PyTorch do by default? Often you read "Kaiming, so fine for ReLU". It is uniform between ±1/√fan_in, where **fan_in** is the number of inputs of a unit. Its standard deviation is 1/√(3·fan_in), smaller by a factor √6 ≈ 2.45 than what He and others derived for ReLU, √(2/fan_in). (The function behind it is called `kaiming_uniform_`, but gets `a=√5`, which makes it something else.)
 
 # %% [markdown]
 # ### Predict 3.3 · Twenty layers later
@@ -812,24 +738,19 @@ check.one_of(choice, ("a", "b", "c"), "your choice")
 
 
 # %% alt="Spread over the samples against depth, on a logarithmic axis, for four initialisations of 20 ReLU layers. Default: a straight fall to about 7e-9. Xavier: a slower fall to about 2e-4. He: stays between 0.8 and 0.2. Too large: rises to about 80."
-def spread(init_weight):
+def spread(init_weight=lambda weight: None):
     """Mean over units of the std over samples, after each of 20 layers."""
     torch.manual_seed(0)
     net = nn.Sequential(*[part for _ in range(20) for part in (nn.Linear(256, 256), nn.ReLU())])
     for part in net[::2]:
-        if init_weight is not None:
-            init_weight(part.weight)
-            nn.init.zeros_(part.bias)
-    found = activations(net, torch.randn(512, 256, generator=seeded(0)))
+        init_weight(part.weight)
+    found = activations(net, torch.randn(512, 256))
     return [found[str(k)].std(dim=0).mean().item() for k in range(1, 40, 2)]
 
 
-lines = {
-    "default": spread(None),
-    "Xavier": spread(nn.init.xavier_normal_),
-    "He": spread(lambda w: nn.init.kaiming_normal_(w, nonlinearity="relu")),
-    "too large (std 0.12)": spread(lambda w: nn.init.normal_(w, std=0.12)),
-}
+lines = {"default": spread(), "Xavier": spread(nn.init.xavier_normal_)}
+lines["He"] = spread(lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="relu"))
+lines["too large (std 0.12)"] = spread(lambda weight: nn.init.normal_(weight, std=0.12))
 print("after layer 20:", {name: f"{line[-1]:.0e}" for name, line in lines.items()})
 plots.curves(lines, title="20 ReLU layers", xlabel="layer", ylabel="spread over samples", log=True)
 
@@ -840,21 +761,17 @@ plots.curves(lines, title="20 ReLU layers", xlabel="layer", ylabel="spread over 
 
 # %%
 torch.manual_seed(0)
-h = torch.randn(4000, 512)  # mean square 1
-for name in ("kaiming_normal_", "xavier_normal_"):
-    layer = nn.Linear(512, 512, bias=False)
-    option = {"nonlinearity": "relu"} if name == "kaiming_normal_" else {}
-    getattr(nn.init, name)(layer.weight, **option)
-    with torch.no_grad():
-        before_relu, output = F.relu(layer(h)), layer(h)
+h, layer = torch.randn(4000, 512), nn.Linear(512, 512, bias=False)  # mean square of h: 1
+he, xavier = nn.init.kaiming_normal_, nn.init.xavier_normal_
+starts = {"default": lambda w: w, "He": lambda w: he(w, nonlinearity="relu"), "Xavier": xavier}
+for name, start in starts.items():
+    start(layer.weight)
+    output = layer(h).detach()
+    print(f"{name:8} std {layer.weight.std():.4f}", end="   ")
     print(
-        f"{name:15}  then ReLU: {before_relu.square().mean():.2f}   output layer: {output.square().mean():.2f}"
+        f"mean square: {output.square().mean():.2f}, after a ReLU {F.relu(output).square().mean():.2f}"
     )
-
-# %% [markdown]
-# He before a ReLU keeps the mean square at 1, and on the output layer doubles it. Xavier does the opposite. So He for the hidden layers, Xavier (or smaller) for the last; a widespread example has it the wrong way round.
-#
-# Two more facts. Equal weights stay equal: with a constant start all hidden units get the same gradient, and with zeros almost none gets any. And *orthogonal* weights keep every length exactly, so they suit deep linear chains and recurrent networks:
+print(f"sqrt(1/(3·512)) = {(1 / 3 / 512) ** 0.5:.4f},  sqrt(2/512) = {(2 / 512) ** 0.5:.4f}")
 
 # %%
 for start in (0.5, 0.0):
@@ -863,14 +780,18 @@ for start in (0.5, 0.0):
         nn.init.constant_(parameter, start)
     net(torch.tensor([[1.0, 2.0], [3.0, -1.0]])).add(1).square().sum().backward()
     print(f"all {start}: gradients of three units", net[0].weight.grad.tolist())
-product, random_product = torch.eye(64), torch.eye(64)
-torch.manual_seed(0)
+chains = {"orthogonal": torch.eye(64), "normal": torch.eye(64)}
 for _ in range(20):
-    product = nn.init.orthogonal_(torch.empty(64, 64)) @ product
-    random_product = torch.randn(64, 64) / 8 @ random_product
-for name, chain in (("orthogonal", product), ("normal", random_product)):
+    chains["orthogonal"] = nn.init.orthogonal_(torch.empty(64, 64)) @ chains["orthogonal"]
+    chains["normal"] = torch.randn(64, 64) / 8 @ chains["normal"]
+for name, chain in chains.items():
     values = torch.linalg.svdvals(chain)
     print(f"20 {name} layers stretch by {values[0]:.1g} at most, {values[-1]:.1g} at least")
+
+# %% [markdown]
+# The default is what was claimed, and loses five sixths of the mean square in one layer with ReLU. He keeps it at 1 through a ReLU, and doubles it where nothing follows; Xavier is right there. So He for the hidden layers, Xavier (or smaller) for the last; a widespread example has it the wrong way round.
+#
+# Equal weights stay equal: from a constant start all hidden units get the same gradient, and from zeros none at all. *Orthogonal* weights keep every length exactly, where normal ones flatten some directions to nothing: they suit deep linear chains and recurrent networks.
 
 # %% [markdown]
 # ### Exercise 3.4 · He initialisation
@@ -937,7 +858,7 @@ check.equal(same_object, True, "what comes back is the model that was given")
 # %% [markdown]
 # `apply` is the visitor of the module tree. It serves whenever something must be done "to all layers of a kind".
 #
-# A constraint can be kept for good as well. A **parametrisation** computes a weight from a freer one at each use. Gradients flow through, so after training the weight below is still symmetric.
+# A constraint can be kept for good as well. A **parametrisation** computes a weight from a freer one at each use. Gradients flow through, so after training the weight below is still symmetric. (`parametrize.remove_parametrizations` makes it an ordinary weight again.)
 
 
 # %%
@@ -953,36 +874,8 @@ for _ in range(5):
     optimiser.zero_grad()
     (mirror(torch.randn(4, 3)) - 1).square().mean().backward()
     optimiser.step()
-print("what learns:", [name for name, _ in mirror.named_parameters()])
 print("symmetric after 5 steps:", torch.equal(mirror.weight, mirror.weight.T))
-parametrize.remove_parametrizations(mirror, "weight")
-print("made an ordinary weight:", [name for name, _ in mirror.named_parameters()])
-
-
-# %% [markdown]
-# ## Modes
-#
-# Some layers behave differently while training: dropout switches units off, batch norm uses the statistics of the batch. `model.train()` and `model.eval()` set one flag, `training`, on the module and on everything below it. They compute nothing. And they reach only what is registered:
-
-
-# %%
-class Noisy(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.registered = nn.Dropout(0.5)
-        self.hidden_in_list = [nn.Dropout(0.5)]
-
-
-noisy, on_its_own = Noisy().eval(), nn.Dropout(0.5)
-ones = torch.ones(1000)
-layers = {
-    "registered": noisy.registered,
-    "in a list": noisy.hidden_in_list[0],
-    "on its own": on_its_own,
-}
-for name, dropout in layers.items():
-    zeros = (dropout(ones) == 0).float().mean()
-    print(f"{name:11} training {dropout.training!s:6} share of zeros about {zeros:.1f}")
+print("what learnt:", [name for name, _ in mirror.named_parameters()])
 
 # %% [markdown]
 # ## Saving
@@ -1017,22 +910,9 @@ loaded = torch.load(file, weights_only=False)  # never do this with a file from 
 print("and in place of the object came", loaded["extra"])
 
 # %% [markdown]
-# The safe loader refuses both. The error's text suggests `weights_only=False`: only for a file that you wrote yourself. A whole model is poor even then: the pickle holds the *name* of the class, not its code. Rename the class, and the file is lost. One more trap is a version in the dict:
-
-
-# %%
-class Passing(nn.Module):
-    pass
-
-
-old, version, text = io.BytesIO(), io.BytesIO(), io.BytesIO()
-torch.save(Passing(), old)
-torch.save({"version": torch.__version__}, version)
-torch.save({"version": str(torch.__version__)}, text)
-del Passing  # renamed, or moved to another file
-for file, safely, find in ((old, False, "Can't"), (version, True, "Unsup"), (text, True, "")):
-    file.seek(0)
-    print(complaint(torch.load, file, weights_only=safely, find=find))
+# The safe loader refuses both. The error's text suggests `weights_only=False`: only for a file that you wrote yourself. A whole model is poor even then: the pickle holds the *name* of the class, not its code. Rename the class, and the file is lost. (A checkpoint with `torch.__version__` in it is refused too, for that is no plain text; `str(torch.__version__)` is.)
+#
+# To go on with training you need more than weights. A **checkpoint** also holds the optimiser's state, its momentum and learning rate, and the epoch.
 
 # %% [markdown]
 # ### Predict 3.4 · The best so far
@@ -1076,15 +956,12 @@ print("weight:", model.weight.item())
 print("same memory:", best["weight"].data_ptr() == model.weight.data_ptr())
 
 # %% [markdown]
-# A state dict holds no copies: its tensors *are* the weights. A file is a copy; in memory you must make one. Note also what it leaves out: train or eval mode, the optimiser, the epoch. A **checkpoint** from which training can go on holds the optimiser's state too: its momentum and its learning rate.
-
-# %% [markdown]
 # ### Exercise 3.5 · Save, resume, keep the best
 # ★★★☆☆ · 20 min · production · 7 points
 #
 # - `save_checkpoint(path, model, optimiser, epoch)` writes a dict with the keys `"model"`, `"optimiser"` (their state dicts) and `"epoch"`. The file must open with `weights_only=True`.
 # - `load_checkpoint(path, model, optimiser=None)` fills `model` and, if given, `optimiser`, and returns the epoch. Training then goes on as if it had never stopped. A file with anything but plain data is refused with torch's `pickle.UnpicklingError`.
-# - `snapshot(model)` returns a state dict that later training does not change.
+# - `snapshot(model)` returns a state dict that later training does not change. (The tensors of `state_dict()` *are* the weights, as you saw.)
 #
 # None of them changes train or eval mode: that is the caller's business.
 #
@@ -1114,10 +991,7 @@ def save_checkpoint(path: str, model: nn.Module, optimiser: torch.optim.Optimize
 
 
 def load_checkpoint(path: str, model: nn.Module, optimiser=None) -> int:
-    """Fill model, and optimiser if given, from such a file. Returns the epoch.
-
-    Files that hold more than plain data raise pickle.UnpicklingError.
-    """
+    """Fill model, and optimiser if given; return the epoch. UnpicklingError: not plain data."""
     ### BEGIN SOLUTION
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     model.load_state_dict(checkpoint["model"])
@@ -1341,30 +1215,27 @@ check.one_of(choice, ("a", "b", "c"), "your choice")
 
 
 # %%
-def moved(at_freezing, **options):
-    """How far a frozen weight moves in 5 steps; at_freezing: what happens to its gradient then."""
+def moved(gradient, **options):
+    """How far a frozen weight moves in 5 steps; gradient: what freezing leaves in .grad."""
     torch.manual_seed(0)
-    net, x, y = (
-        nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 1)),
-        torch.randn(16, 4),
-        torch.randn(16, 1),
-    )
+    net = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 1))
+    x, y = torch.randn(16, 4), torch.randn(16, 1)
     optimiser = torch.optim.SGD(net.parameters(), lr=0.1, **options)
     F.mse_loss(net(x), y).backward()
     optimiser.step()
-    if at_freezing != "left as it is":
-        optimiser.zero_grad(set_to_none=at_freezing == "None")
+    if gradient != "the old one":
+        optimiser.zero_grad(set_to_none=gradient == "None")
     net[0].requires_grad_(False)
     before = net[0].weight.clone()
     for _ in range(5):
         F.mse_loss(net(x), y).backward()
         optimiser.step()
-        optimiser.zero_grad(set_to_none=at_freezing != "zero")
+        optimiser.zero_grad(set_to_none=gradient != "zero")
     return (net[0].weight - before).abs().max().item()
 
 
 for options in ({}, {"momentum": 0.9}, {"weight_decay": 0.1}):
-    results = {g: f"{moved(g, **options):.3f}" for g in ("left as it is", "zero", "None")}
+    results = {g: f"{moved(g, **options):.3f}" for g in ("the old one", "zero", "None")}
     print(f"{options or 'plain SGD'!s:22} {results}")
 
 # %% [markdown]
@@ -1387,8 +1258,7 @@ for mode in ("frozen body in eval mode", "frozen body in train mode"):
         drift[mode].append(body[1].running_mean.norm().item())
 change = (model.eval()(probe) - before).abs().max().item()
 print(f"no parameter was changed, yet an output in eval mode moved by {change:.1f}")
-title = "A frozen batch norm that moves"
-plots.curves(drift, title=title, xlabel="step", ylabel="distance of the running mean")
+plots.curves(drift, title="A frozen batch norm", xlabel="step", ylabel="running mean, from start")
 
 # %% [markdown]
 # No gradient was computed, no optimiser existed. The running mean is a buffer, and train mode updates it at each forward pass. So a frozen part belongs in eval mode, *after* each `model.train()`, which switches it back.
@@ -1546,8 +1416,7 @@ check.close(
 # - Save state dicts, load with `weights_only=True`. A pickle is a program.
 # - A state dict is no copy: clone it to keep it.
 # - Frozen means: no gradient asked for, `.grad` None, and norm layers in eval mode.
-
-# %% [markdown]
+#
 # ## References
 #
 # - X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", *AISTATS*, 2010: Xavier initialisation.
@@ -2133,7 +2002,7 @@ check.close(
         "This is fan_out": fan_out_conv,
     },
     rtol=0.05,
-    atol=0.003,
+    atol=0.006,
     hint="fan_in is weight[0].numel(), for Conv1d, Conv2d and Conv3d",
 )
 check.close(conv_biases, zero_biases, "the biases of three convolutions")
