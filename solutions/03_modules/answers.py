@@ -907,7 +907,7 @@ def load_checkpoint(path, model, optimiser=None):
 def snapshot(model):
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
-# %% 3.5 wrong "the whole model in the file" expect "Weights only load failed"
+# %% 3.5 wrong "the whole model in the file" expect "Save the two state dicts"
 def save_checkpoint(path, model, optimiser, epoch):
     torch.save({"model": model, "optimiser": optimiser, "epoch": epoch}, path)
 
@@ -1046,7 +1046,7 @@ def load_checkpoint(path, model, optimiser=None):
 def snapshot(model):
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
-# %% 3.5 wrong "keeps the state in memory by reference" expect "No such file or directory"
+# %% 3.5 wrong "keeps the state in memory by reference" expect "Save the two state dicts"
 _kept = {}
 
 
@@ -1697,3 +1697,23 @@ def finetune_step(model, optimiser, x, y, frozen):
         p.grad = g
     optimiser.step()
     return loss.item()
+
+# %% 3.7 right "freezes again in each step; gradients cleared by model.zero_grad"
+def freeze(model, frozen):
+    chosen = set()
+    for name in frozen:
+        chosen |= set(model.get_submodule(name).parameters())
+    for p in model.parameters():
+        p.requires_grad_(p not in chosen)
+        p.grad = None
+
+
+def finetune_step(model, optimiser, x, y, frozen):
+    freeze(model, frozen)
+    model.train()
+    [model.get_submodule(name).eval() for name in frozen]
+    optimiser.zero_grad(set_to_none=True)
+    loss = nn.MSELoss()(model(x), y)
+    loss.backward()
+    optimiser.step()
+    return loss
