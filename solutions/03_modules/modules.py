@@ -486,7 +486,7 @@ class Careful(nn.Module):
 
 careful = Careful()
 nn.init.constant_(careful.step.weight, 0.3)
-careful(torch.tensor([6.0, 8.0]))
+short = careful(torch.tensor([6.0, 8.0]))
 
 # %% [markdown]
 # ## Twins
@@ -768,9 +768,8 @@ for name, start in starts.items():
     start(layer.weight)
     output = layer(h).detach()
     print(f"{name:8} std {layer.weight.std():.4f}", end="   ")
-    print(
-        f"mean square: {output.square().mean():.2f}, after a ReLU {F.relu(output).square().mean():.2f}"
-    )
+    cut = F.relu(output).square().mean()
+    print(f"mean square: {output.square().mean():.2f}, after a ReLU {cut:.2f}")
 print(f"sqrt(1/(3·512)) = {(1 / 3 / 512) ** 0.5:.4f},  sqrt(2/512) = {(2 / 512) ** 0.5:.4f}")
 
 # %%
