@@ -26,7 +26,6 @@
 import io
 import pickle
 import tempfile
-import textwrap
 import warnings
 from collections import OrderedDict
 
@@ -40,16 +39,6 @@ import gradus
 from gradus import check, observe, plots, seeded
 
 torch.set_printoptions(precision=3, sci_mode=False)
-
-
-def complaint(action, *args, find="", **options):
-    """The error of action(*args) in one line: its type, and the part of the message from `find`."""
-    record = observe.error(action, *args, **options)
-    if record is None:
-        return "no error"
-    lines = [line for line in record["message"].splitlines() if find in line]
-    text = " ".join(lines[0].split()) if lines else record["message"]
-    return f"{record['type']}: {textwrap.shorten(text[text.find(find) :], 76, placeholder=' …')}"
 
 
 class Surprise:
@@ -84,7 +73,7 @@ batch, video = torch.randn(5, 3), torch.randn(2, 7, 5, 3)
 loose = F.relu(batch @ W1.T + b1) @ W2.T + b2
 print("equal:", torch.allclose(loose, model(batch)))
 print("weight:", tuple(model[0].weight.shape), "  (2, 7, 5, 3) becomes", tuple(model(video).shape))
-print(complaint(model, torch.randn(3, 5)))
+print(observe.complaint(model, torch.randn(3, 5)))
 
 # %% [markdown]
 # Why modules, then? With four tensors you can do the housekeeping by hand. With four hundred, each of these is a chore that you will forget for one of them: list all for the optimiser, move all to the GPU, write all to a file, switch all dropout off. A module knows what it holds, and does each with one call.
@@ -144,9 +133,9 @@ class NoSuper(nn.Module):
 
 
 print("names:", [name for name, _ in layer.named_parameters()], end="\n\n")
-print("a layer, no super():    ", complaint(NoSuper, nn.Linear(1, 1)))
-print("a parameter, no super():", complaint(NoSuper, nn.Parameter(torch.ones(1))))
-print("neither, then called:   ", complaint(lambda: NoSuper(None)(torch.ones(1))))
+print("a layer, no super():    ", observe.complaint(NoSuper, nn.Linear(1, 1)))
+print("a parameter, no super():", observe.complaint(NoSuper, nn.Parameter(torch.ones(1))))
+print("neither, then called:   ", observe.complaint(lambda: NoSuper(None)(torch.ones(1))))
 
 # %% [markdown]
 # A module first names its own parameters, then asks its submodules. The order is not that of `__init__`, nor of the computation. Go by name, never by position.
@@ -279,7 +268,7 @@ learns, saved = dict(kept.named_parameters()), kept.to("meta").state_dict()
 for name in ("weight", "mean", "mask", "plain"):
     place = getattr(kept, name).device
     print(f"{name:7} learns {name in learns!s:6} saved {name in saved!s:6} now on {place}")
-print(complaint(lambda: kept.mean + kept.plain))
+print(observe.complaint(lambda: kept.mean + kept.plain))
 
 # %% [markdown]
 # The plain tensor stayed behind, and the next sum fails. On a laptop without a GPU you would never notice; it breaks on somebody else's machine. Constants that `forward` needs are buffers.
@@ -512,7 +501,7 @@ print(torch.equal(one["first"].weight, other["first"].weight))
 # %%
 incomplete = {name: torch.zeros_like(t) for name, t in one.state_dict().items()}
 del incomplete["second.bias"]
-print(complaint(other.load_state_dict, incomplete, find="Missing"))
+print(observe.complaint(other.load_state_dict, incomplete, find="Missing"))
 print("first.weight is all zero now:", bool((other["first"].weight == 0).all()))
 report = one.load_state_dict(incomplete, strict=False)
 print("strict=False only reports:", report.missing_keys, report.unexpected_keys)
@@ -903,7 +892,9 @@ torch.save({"weights": torch.ones(2), "extra": Surprise()}, file)
 torch.save(nn.Sequential(nn.Linear(2, 2)), whole)
 for name, opened in {"odd object": file, "whole model": whole}.items():
     opened.seek(0)
-    print(f"{name:11}", complaint(torch.load, opened, weights_only=True, find="Unsupported"))
+    print(
+        f"{name:11}", observe.complaint(torch.load, opened, weights_only=True, find="Unsupported")
+    )
 file.seek(0)
 loaded = torch.load(file, weights_only=False)  # never do this with a file from elsewhere
 print("and in place of the object came", loaded["extra"])

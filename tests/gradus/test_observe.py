@@ -232,6 +232,18 @@ def test_error_is_a_plain_record():
     assert len(observe.error(fail, ValueError("x" * 10**6))["message"]) == 1000
 
 
+def test_a_complaint_is_one_short_line():
+    assert observe.complaint(fail, KeyError("missing")) == "KeyError: 'missing'"
+    assert observe.complaint(int, "11", base=2) == "no error"
+    long = "Error in loading:\n\tsize mismatch for weight: " + "words " * 50
+    shown = observe.complaint(fail, ValueError(long))
+    assert shown.startswith("ValueError: Error in loading: size mismatch")
+    assert shown.endswith(" …") and len(shown) <= len("ValueError: ") + 72
+    assert observe.complaint(fail, ValueError(long), find="mismatch").startswith(
+        "ValueError: mismatch for weight"
+    )
+
+
 def test_no_error_is_none():
     assert observe.error(int, "3") is None
     assert observe.error(int, "11", base=2) is None
