@@ -1582,6 +1582,12 @@ check.equal(
             False,
             False,
         ],
+        "The item changes when you ask again: draw in __init__, not in __getitem__": [
+            True,
+            False,
+            True,
+            False,
+        ],
         "Every seed gives the same data": [True, True, True, True],
         "The same seed gives other data: hand a generator to every draw": [
             True,
@@ -1868,10 +1874,10 @@ refitted = (test_54 - test_54.mean(dim=0)) / test_54.std(dim=0, correction=0)
 divided_n1 = (test_54 - mean_54) / train_54.std(dim=0)
 # Act
 scaler_54 = Standardiser()
-scaler_54.fit(train_54)
-moved_54 = observe.copy(scaler_54.transform(test_54))
-again_54 = observe.copy(scaler_54.transform(train_54))
-one_54 = observe.copy(scaler_54.transform(test_54[:1]))
+scaler_54.fit(train_54.clone())
+moved_54 = observe.copy(scaler_54.transform(test_54.clone()))
+again_54 = observe.copy(scaler_54.transform(train_54.clone()))
+one_54 = observe.copy(scaler_54.transform(test_54[:1].clone()))
 # Assert
 check.close(
     moved_54,
@@ -1903,9 +1909,9 @@ fresh_kept = fresh.clone()
 # Act
 scaler_c = Standardiser()
 scaler_c.fit(steady)
-zeros_c = observe.copy(scaler_c.transform(steady)[:, :2])
-fresh_c = observe.copy(scaler_c.transform(fresh)[0, :2])
-return_c = observe.copy(scaler_c.inverse(scaler_c.transform(fresh)))
+zeros_c = observe.copy(scaler_c.transform(steady.clone())[:, :2])
+fresh_c = observe.copy(scaler_c.transform(fresh.clone())[0, :2])
+return_c = observe.copy(scaler_c.inverse(scaler_c.transform(fresh.clone())))
 # Assert
 check.close(
     zeros_c,
@@ -2562,7 +2568,7 @@ check.close(
 # Arrange
 strange = [
     struct.pack("<II", 2049, 3) + bytes(3),  # little-endian
-    bytes([0, 0, 13, 1]) + struct.pack(">I", 1) + bytes(4),  # floats
+    bytes([0, 0, 9, 1]) + struct.pack(">I", 4) + bytes(4),  # signed bytes
     struct.pack(">III", 2050, 2, 2) + bytes(4),  # two dimensions
     b"<html><body>Not found</body></html>",
     gzip.compress(b"not an IDX file at all", mtime=0),
@@ -2571,7 +2577,9 @@ strange = [
 refused = [observe.error(read_idx, saved(strange[k])) for k in range(5)]
 # Assert
 check.raised(refused[0], ValueError, "a little-endian file", hint="Compare the magic number")
-check.raised(refused[1], ValueError, "a file of floats", hint="Compare the whole magic number")
+check.raised(
+    refused[1], ValueError, "a file of signed bytes", hint="Compare the whole magic number"
+)
 check.raised(refused[2], ValueError, "a file of two dimensions", hint="Only 2049 and 2051 pass")
 check.raised(refused[3], ValueError, "a web page")
 check.raised(refused[4], ValueError, "a gzip file of something else")
