@@ -1,0 +1,519 @@
+# Named answers to the exercises of this chapter: the proof of its tests.
+
+# %% predict-4-1 wrong "a: the true mean" expect "knows nothing of their sizes"
+predict_4_1 = "a"
+
+# %% predict-4-1 wrong "c: divides by N / batch size" expect "len(batches) is a whole number"
+predict_4_1 = "c"
+
+# %% 4.1 wrong "mean of the batch means" expect "the mean of the batch means"
+def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
+    model.train()
+    history = []
+    for _ in range(epochs):
+        losses = []
+        for rows in torch.randperm(len(X), generator=generator).split(batch_size):
+            optimiser.zero_grad()
+            loss = loss_fn(model(X[rows]), y[rows])
+            loss.backward()
+            optimiser.step()
+            losses.append(loss.item())
+        history.append(sum(losses) / len(losses))
+    return history
+
+# %% 4.1 wrong "drops the last batch" expect "The small last batch"
+def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
+    model.train()
+    history = []
+    for _ in range(epochs):
+        order = torch.randperm(len(X), generator=generator)
+        total = 0.0
+        for k in range(len(X) // batch_size):
+            rows = order[k * batch_size : (k + 1) * batch_size]
+            optimiser.zero_grad()
+            loss = loss_fn(model(X[rows]), y[rows])
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(rows)
+        history.append(total / len(X))
+    return history
+
+# %% 4.1 wrong "never clears" expect "are still there: clear them"
+def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
+    model.train()
+    history = []
+    for _ in range(epochs):
+        total = 0.0
+        for rows in torch.randperm(len(X), generator=generator).split(batch_size):
+            loss = loss_fn(model(X[rows]), y[rows])
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(rows)
+        history.append(total / len(X))
+    return history
+
+# %% 4.1 wrong "clears between backward and step" expect "cleared between backward and step"
+def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
+    model.train()
+    history = []
+    for _ in range(epochs):
+        total = 0.0
+        for rows in torch.randperm(len(X), generator=generator).split(batch_size):
+            loss = loss_fn(model(X[rows]), y[rows])
+            loss.backward()
+            optimiser.zero_grad()
+            optimiser.step()
+            total += loss.item() * len(rows)
+        history.append(total / len(X))
+    return history
+
+# %% 4.1 wrong "one order for all epochs" expect "not drawn anew each epoch"
+def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
+    model.train()
+    history = []
+    order = torch.randperm(len(X), generator=generator)
+    for _ in range(epochs):
+        total = 0.0
+        for rows in order.split(batch_size):
+            optimiser.zero_grad()
+            loss = loss_fn(model(X[rows]), y[rows])
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(rows)
+        history.append(total / len(X))
+    return history
+
+# %% 4.1 wrong "does not shuffle" expect "in their own order"
+def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
+    model.train()
+    history = []
+    for _ in range(epochs):
+        total = 0.0
+        for xb, yb in zip(X.split(batch_size), y.split(batch_size)):
+            optimiser.zero_grad()
+            loss = loss_fn(model(xb), yb)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(xb)
+        history.append(total / len(X))
+    return history
+
+# %% 4.1 wrong "clears after the step only" expect "Gradients from before the call entered"
+def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
+    model.train()
+    history = []
+    for _ in range(epochs):
+        total = 0.0
+        for rows in torch.randperm(len(X), generator=generator).split(batch_size):
+            loss = loss_fn(model(X[rows]), y[rows])
+            loss.backward()
+            optimiser.step()
+            optimiser.zero_grad()
+            total += loss.item() * len(rows)
+        history.append(total / len(X))
+    return history
+
+# %% 4.1 wrong "leaves the mode as it is" expect "call model.train() first"
+def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
+    history = []
+    for _ in range(epochs):
+        total = 0.0
+        for rows in torch.randperm(len(X), generator=generator).split(batch_size):
+            optimiser.zero_grad()
+            loss = loss_fn(model(X[rows]), y[rows])
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(rows)
+        history.append(total / len(X))
+    return history
+
+# %% 4.1 wrong "keeps tensors" expect "append loss.item()"
+def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
+    model.train()
+    history = []
+    for _ in range(epochs):
+        total = 0.0
+        for rows in torch.randperm(len(X), generator=generator).split(batch_size):
+            optimiser.zero_grad()
+            loss = loss_fn(model(X[rows]), y[rows])
+            loss.backward()
+            optimiser.step()
+            total = total + loss * len(rows)
+        history.append(total / len(X))
+    return history
+
+# %% 4.1 wrong "loss after the epoch" expect "measured after the step"
+def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
+    model.train()
+    history = []
+    for _ in range(epochs):
+        for rows in torch.randperm(len(X), generator=generator).split(batch_size):
+            optimiser.zero_grad()
+            loss_fn(model(X[rows]), y[rows]).backward()
+            optimiser.step()
+        with torch.no_grad():
+            history.append(loss_fn(model(X), y).item())
+    return history
+
+# %% 4.1 wrong "its own loss" expect "Use the optimiser and the loss"
+def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
+    model.train()
+    history = []
+    for _ in range(epochs):
+        total = 0.0
+        for rows in torch.randperm(len(X), generator=generator).split(batch_size):
+            loss = loss_fn(model(X[rows]), y[rows])
+            model.zero_grad()
+            loss.backward()
+            with torch.no_grad():
+                for p in model.parameters():
+                    p -= optimiser.param_groups[0]["lr"] * p.grad
+            total += loss.item() * len(rows)
+        history.append(total / len(X))
+    return history
+
+# %% 4.1 right "slices, clears between forward and backward, restores the mode"
+def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
+    mode = model.training
+    model.train()
+    history = []
+    for epoch in range(epochs):
+        order = torch.randperm(len(X), generator=generator)
+        losses, sizes = [], []
+        for start in range(0, len(X), batch_size):
+            rows = order[start : start + batch_size]
+            loss = loss_fn(model(X[rows]), y[rows])
+            optimiser.zero_grad(set_to_none=False)
+            loss.backward()
+            optimiser.step()
+            losses.append(loss.detach())
+            sizes.append(len(rows))
+        mean = torch.stack(losses) @ torch.tensor(sizes, dtype=losses[0].dtype) / sum(sizes)
+        history.append(mean.item())
+    model.train(mode)
+    return history
+
+# %% 4.1 right "gradients by autograd.grad, clears at the end too"
+def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
+    model.train()
+    parameters = list(model.parameters())
+
+    def step(rows):
+        loss = loss_fn(model(X[rows]), y[rows])
+        for p, g in zip(parameters, torch.autograd.grad(loss, parameters)):
+            p.grad = g
+        optimiser.step()
+        optimiser.zero_grad()
+        return float(loss) * len(rows)
+
+    n = len(X)
+    return [
+        sum(step(rows) for rows in torch.randperm(n, generator=generator).split(batch_size)) / n
+        for _ in range(epochs)
+    ]
+
+# %% 4.1 right "shuffles copies, counts the samples itself"
+def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
+    history = []
+    for _ in range(epochs):
+        model.train()
+        order = torch.randperm(X.size(0), generator=generator)
+        Xs, ys = X[order], y[order]
+        seen, total = 0, 0.0
+        for xb, yb in zip(torch.split(Xs, batch_size), torch.split(ys, batch_size)):
+            for p in model.parameters():
+                p.grad = None
+            loss = loss_fn(model(xb), yb)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * xb.size(0)
+            seen += xb.size(0)
+        history.append(total / seen)
+    return history
+
+# %% predict-4-2 wrong "a: zero" expect "takes the probabilities for logits"
+predict_4_2 = "a"
+
+# %% predict-4-2 wrong "b: log 3" expect "of one who knows nothing"
+predict_4_2 = "b"
+
+# %% 4.2 wrong "Huber without the half" expect "The ½ of the inner branch is missing"
+def mse(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    return ((prediction - target) ** 2).mean()
+
+
+def l1(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    return (prediction - target).abs().mean()
+
+
+def huber(prediction, target, delta=1.0):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    e = (prediction - target).abs()
+    return torch.where(e <= delta, e**2, delta * (e - delta / 2)).mean()
+
+
+def location(y, loss):
+    candidates = torch.linspace(y.min().item(), y.max().item(), 20001)
+    return min(candidates.tolist(), key=lambda c: loss(torch.full_like(y, c), y).item())
+
+# %% 4.2 wrong "delta ignored" expect "δ = 1 is built in"
+def mse(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    return ((prediction - target) ** 2).mean()
+
+
+def l1(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    return (prediction - target).abs().mean()
+
+
+def huber(prediction, target, delta=1.0):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    e = (prediction - target).abs()
+    return torch.where(e <= 1, e**2 / 2, e - 0.5).mean()
+
+
+def location(y, loss):
+    low, high = y.min().item(), y.max().item()
+    while high - low > 1e-4:
+        a, b = low + (high - low) / 3, high - (high - low) / 3
+        if loss(torch.full_like(y, a), y) < loss(torch.full_like(y, b), y):
+            high = b
+        else:
+            low = a
+    return low
+
+# %% 4.2 wrong "sums" expect "This is the sum"
+def mse(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    return ((prediction - target) ** 2).sum()
+
+
+def l1(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    return (prediction - target).abs().sum()
+
+
+def huber(prediction, target, delta=1.0):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    e = (prediction - target).abs()
+    return torch.where(e <= delta, e**2 / 2, delta * (e - delta / 2)).sum()
+
+
+def location(y, loss):
+    low, high = y.min().item(), y.max().item()
+    while high - low > 1e-4:
+        a, b = low + (high - low) / 3, high - (high - low) / 3
+        if loss(torch.full_like(y, a), y) < loss(torch.full_like(y, b), y):
+            high = b
+        else:
+            low = a
+    return low
+
+# %% 4.2 wrong "lets shapes broadcast" expect "nothing was raised where a ValueError"
+def mse(prediction, target):
+    return ((prediction - target) ** 2).mean()
+
+
+def l1(prediction, target):
+    return (prediction - target).abs().mean()
+
+
+def huber(prediction, target, delta=1.0):
+    e = (prediction - target).abs()
+    return torch.where(e <= delta, e**2 / 2, delta * (e - delta / 2)).mean()
+
+
+def location(y, loss):
+    low, high = y.min().item(), y.max().item()
+    while high - low > 1e-4:
+        a, b = low + (high - low) / 3, high - (high - low) / 3
+        if loss(torch.full_like(y, a), y) < loss(torch.full_like(y, b), y):
+            high = b
+        else:
+            low = a
+    return low
+
+# %% 4.2 wrong "SmoothL1 instead of Huber" expect "This is SmoothL1"
+def mse(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    return ((prediction - target) ** 2).mean()
+
+
+def l1(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    return (prediction - target).abs().mean()
+
+
+def huber(prediction, target, delta=1.0):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    e = (prediction - target).abs()
+    return torch.where(e <= delta, e**2 / (2 * delta), e - delta / 2).mean()
+
+
+def location(y, loss):
+    low, high = y.min().item(), y.max().item()
+    while high - low > 1e-4:
+        a, b = low + (high - low) / 3, high - (high - low) / 3
+        if loss(torch.full_like(y, a), y) < loss(torch.full_like(y, b), y):
+            high = b
+        else:
+            low = a
+    return low
+
+# %% 4.2 wrong "location knows only mean and median" expect "Search with the loss that is given"
+def mse(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    return ((prediction - target) ** 2).mean()
+
+
+def l1(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    return (prediction - target).abs().mean()
+
+
+def huber(prediction, target, delta=1.0):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    e = (prediction - target).abs()
+    return torch.where(e <= delta, e**2 / 2, delta * (e - delta / 2)).mean()
+
+
+def location(y, loss):
+    return y.mean().item() if loss is mse else y.median().item()
+
+# %% 4.2 wrong "Python branch on the mean error" expect "huber"
+def mse(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    return ((prediction - target) ** 2).mean()
+
+
+def l1(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    return (prediction - target).abs().mean()
+
+
+def huber(prediction, target, delta=1.0):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    e = (prediction - target).abs()
+    return (e**2).mean() / 2 if e.mean() <= delta else delta * (e.mean() - delta / 2)
+
+
+def location(y, loss):
+    low, high = y.min().item(), y.max().item()
+    while high - low > 1e-4:
+        a, b = low + (high - low) / 3, high - (high - low) / 3
+        if loss(torch.full_like(y, a), y) < loss(torch.full_like(y, b), y):
+            high = b
+        else:
+            low = a
+    return low
+
+# %% 4.2 wrong "divides by the number of rows" expect "not by the number of rows"
+def mse(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    return ((prediction - target) ** 2).sum() / len(target)
+
+
+def l1(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    return (prediction - target).abs().sum() / len(target)
+
+
+def huber(prediction, target, delta=1.0):
+    if prediction.shape != target.shape:
+        raise ValueError("shapes differ")
+    e = (prediction - target).abs()
+    return torch.where(e <= delta, e**2 / 2, delta * (e - delta / 2)).sum() / len(target)
+
+
+def location(y, loss):
+    low, high = y.min().item(), y.max().item()
+    while high - low > 1e-4:
+        a, b = low + (high - low) / 3, high - (high - low) / 3
+        if loss(torch.full_like(y, a), y) < loss(torch.full_like(y, b), y):
+            high = b
+        else:
+            low = a
+    return low
+
+# %% 4.2 right "clamps for Huber, a fine grid for the location"
+def same_shape(a, b):
+    if a.shape != b.shape:
+        raise ValueError(f"{a.shape} is not {b.shape}")
+
+
+def mse(prediction, target):
+    same_shape(prediction, target)
+    return torch.mean(torch.square(prediction - target))
+
+
+def l1(prediction, target):
+    same_shape(prediction, target)
+    return torch.linalg.vector_norm(prediction - target, ord=1) / target.numel()
+
+
+def huber(prediction, target, delta=1.0):
+    same_shape(prediction, target)
+    size = (prediction - target).abs()
+    near = size.clamp(max=delta)
+    return (near * (size - near / 2)).mean()
+
+
+def location(y, loss):
+    low, high = float(y.min()), float(y.max())
+    steps = int((high - low) / 0.004) + 2
+    return min((low + (high - low) * k / steps for k in range(steps + 1)), key=lambda c: float(loss(torch.full_like(y, c), y)))
+
+# %% 4.2 right "bisects on the slope that autograd gives"
+def _error(prediction, target):
+    if prediction.size() != target.size():
+        raise ValueError("give prediction and target the same shape")
+    return prediction - target
+
+
+def mse(prediction, target):
+    return _error(prediction, target).pow(2).mean()
+
+
+def l1(prediction, target):
+    return _error(prediction, target).abs().mean()
+
+
+def huber(prediction, target, delta=1.0):
+    e = _error(prediction, target)
+    inside = (e.abs() <= delta).to(e.dtype)
+    return (inside * e**2 / 2 + (1 - inside) * delta * (e.abs() - delta / 2)).mean()
+
+
+def location(y, loss):
+    low, high = y.min().item(), y.max().item()
+    for _ in range(60):
+        c = torch.full_like(y, (low + high) / 2).requires_grad_()
+        (slope,) = torch.autograd.grad(loss(c, y), c)
+        if slope.sum() > 0:
+            high = (low + high) / 2
+        else:
+            low = (low + high) / 2
+    return (low + high) / 2

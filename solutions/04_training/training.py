@@ -1,0 +1,959 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 4 · The training loop
+#
+# You have tensors, gradients and modules. Now they learn. The loop that does it is ten lines long, and every one of them can be wrong in a way that raises nothing. After this chapter you can
+#
+# - write the loop, and measure it honestly on data that it never saw;
+# - choose a loss, and give it targets of the shape and type that it means;
+# - say what SGD, momentum, Adam and AdamW do in one step, because you wrote them;
+# - find a learning rate, change it on a schedule, and stop in time;
+# - read a sick loss curve, and find the bug behind it.
+#
+# Reading: 75 minutes · exercises: 148 minutes · 64 points
+#
+# This is a long chapter. Exercises 4.1 to 4.4 make a good first evening.
+
+# %% tags=["setup"]
+import copy
+import math
+import textwrap
+import warnings
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import gradus
+from gradus import check, observe, plots, probes, seeded
+
+torch.set_printoptions(precision=3, sci_mode=False)
+device = gradus.device()
+
+
+def noisy_sine(n, seed):
+    """n points x in [-3, 3] and y = sin x + noise with standard deviation 0.3, both (n, 1)."""
+    source = seeded(seed)
+    x = 6 * torch.rand(n, 1, generator=source) - 3
+    return x, torch.sin(x) + 0.3 * torch.randn(n, 1, generator=source)
+
+
+def blobs(n, classes, seed):
+    """n points (n, 2) in round clouds on a circle, and the number of each one's cloud (n,)."""
+    source = seeded(seed)
+    labels = torch.randint(classes, (n,), generator=source)
+    angles = labels * (2 * math.pi / classes)
+    centres = 3 * torch.stack([angles.cos(), angles.sin()], dim=1)
+    return centres + 0.7 * torch.randn(n, 2, generator=source), labels
+
+
+def small_net(inputs=1, outputs=1, width=32):
+    """The same fresh network on each call, on `device`."""
+    torch.manual_seed(0)
+    layers = nn.Linear(inputs, width), nn.Tanh(), nn.Linear(width, outputs)
+    return nn.Sequential(*layers).to(device)
+
+
+def complaint(action, *args):
+    """The error that action(*args) raises, in one short line, or 'no error'."""
+    record = observe.error(action, *args)
+    if record is None:
+        return "no error"
+    short = textwrap.shorten(record["message"], 60, placeholder=" …")
+    return f"{record['type']}: {short}"
+
+
+# %% [markdown]
+# ## What training is
+#
+# You want a small loss on all data that may ever come. You have a sample. So you make the mean loss over the sample small, the *empirical risk*, and hope that it stands for the rest. Whether it does, only data that took no part in training can tell.
+#
+# Descent needs the gradient of that mean. All samples at once (*batch* descent) give it exactly and slowly. One sample (*stochastic* descent) gives it fast, but noisy. A **mini-batch** of 16 to 256 is the usual middle: its gradient is right on average, and many cheap steps beat a few exact ones. One pass over all samples, in a fresh order, is an **epoch**.
+#
+# Below is a whole training. What could be learnt is a sine; the noise on top (variance 0.09) cannot.
+
+# %% alt="Two curves over 40 epochs of the mean squared error. Both fall steeply from about 0.4 and flatten near 0.1, close to a horizontal line at 0.09, the variance of the noise."
+x, y = (part.to(device) for part in noisy_sine(200, seed=0))
+x_new, y_new = (part.to(device) for part in noisy_sine(200, seed=1))
+model, order = small_net(), seeded(0)
+optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+losses = {"training": [], "fresh data": [], "noise": [0.09] * 40}
+for _ in range(40):
+    total = 0.0
+    for rows in torch.randperm(len(x), generator=order).split(32):
+        optimiser.zero_grad()  # forget the last gradients
+        loss = F.mse_loss(model(x[rows]), y[rows])  # forward
+        loss.backward()  # new gradients
+        optimiser.step()  # move the weights
+        total += loss.item() * len(rows)
+    losses["training"].append(total / len(x))
+    with torch.no_grad():
+        losses["fresh data"].append(F.mse_loss(model(x_new), y_new).item())
+plots.curves(losses, title="Learning a noisy sine", ylabel="mean squared error")
+
+# %% [markdown]
+# Both curves sink to the variance of the noise and stay there: the network found the sine, and nothing more can be had. That the *fresh* curve sinks too is the point. A training loss alone proves nothing, as the next cell shows: its labels are drawn at random, so there is nothing to find.
+
+# %%
+source = seeded(3)
+X, X_fresh = torch.randn(50, 10, generator=source), torch.randn(500, 10, generator=source)
+labels, labels_fresh = torch.randn(50, 1, generator=source), torch.randn(500, 1, generator=source)
+X, X_fresh, labels, labels_fresh = (t.to(device) for t in (X, X_fresh, labels, labels_fresh))
+model = small_net(inputs=10)
+optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+for _ in range(300):
+    loss = F.mse_loss(model(X), labels)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+print(f"training loss {loss.item():.2f}, always answering 0 gives {labels.square().mean():.2f}")
+fresh = F.mse_loss(model(X_fresh), labels_fresh).item()
+print(f"fresh loss    {fresh:.2f}, always answering 0 gives {labels_fresh.square().mean():.2f}")
+
+# %% [markdown]
+# The training loss is perfect, and on fresh data the network is worse than a constant. It learnt fifty random numbers by heart.
+#
+# Now the order of the steps. You may read that clearing comes first, always; yet the two loops above clear at different places. Try five orders: **c**lear, **f**orward, **b**ackward, **s**tep.
+
+
+# %%
+def train_in_order(letters):
+    model = small_net()
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.05)
+    for _ in range(5):
+        for letter in letters:
+            if letter == "c":
+                optimiser.zero_grad()
+            elif letter == "f":
+                loss = F.mse_loss(model(x), y)
+            else:
+                loss.backward() if letter == "b" else optimiser.step()
+    return F.mse_loss(model(x), y).item()
+
+
+for letters in ("cfbs", "fcbs", "fbsc", "fbcs", "fbs"):
+    print(f"{letters:4}: loss after five steps {train_in_order(letters):.3f}")
+
+# %% [markdown]
+# The first three agree. What counts is the invariant: *when `step()` runs, `.grad` holds the gradient of this batch and nothing else.* Anywhere between one step and the next `backward()` will do. `fbcs` clears what it has just computed and never moves; `fbs` steps along the sum of all gradients so far.
+#
+# The second place for a quiet error is the number that you report.
+
+# %% [markdown]
+# ### Predict 4.1 · One sample left over
+# ★☆☆☆☆ · 2 min · conceptual · 1 point
+#
+# 33 samples, in batches of 32 and 1. The first 32 have a loss of 1 each, the last one of 34. So the mean over the samples is 66 / 33 = 2.
+#
+# ```python
+# for x, y in batches:
+#     loss = loss_fn(model(x), y)      # the mean over the batch
+#     total += loss.item()
+# print(total / len(batches))
+# ```
+#
+# What is printed?
+#
+# - a: 2.0
+# - b: 17.5
+# - c: 33.9
+
+# %% nbgrader={"grade_id": "predict-4-1"}
+# Write your choice: predict_4_1 = "a", "b" or "c"
+### BEGIN SOLUTION
+predict_4_1 = "b"
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "predict-4-1-check", "points": 0}
+# Arrange
+# Act
+choice = predict_4_1
+# Assert
+check.one_of(choice, ("a", "b", "c"), "your choice")
+
+# %%
+batches = [torch.ones(32), torch.tensor([34.0])]
+means = [batch.mean().item() for batch in batches]
+weighted = sum(mean * len(batch) for mean, batch in zip(means, batches, strict=True))
+print("mean of batch means:     ", sum(means) / len(batches))
+print("sum of means / (N / 32): ", round(sum(means) / (33 / 32), 1))
+print("weighted by batch size:  ", weighted / 33)
+print("batches in 1000 samples: ", len(torch.arange(1000).split(32)), "and not", 1000 / 32)
+
+# %% [markdown]
+# The lone sample counted as much as 32 others. The third line is the cure: multiply each mean by its batch's size, and divide by the number of samples. Dividing by N / batch size, also often seen, is wrong even for equal losses, as there are 32 batches and not 31.25.
+
+# %% [markdown]
+# ### Exercise 4.1 · The loop
+# ★★★☆☆ · 15 min · implementation · 6 points
+#
+# Write `fit`, the loop that all later chapters build on. An epoch draws one order, `torch.randperm(len(X), generator=generator)`, and cuts it into batches; the last may be smaller, and counts. Each batch is one step of `optimiser`, with the model in train mode.
+#
+# Return one number an epoch: the mean, over the samples, of the losses met on the way, each measured before its batch's step. Gradients that the model holds before the call must not enter.
+#
+# One weight w = 0, no bias, x = [1, 2], y = [2, 4], mean squared error, SGD with rate 0.05, both samples in one batch: three epochs give 10, 5.625, 3.164, and w ends at 1.156.
+#
+# <details><summary>Hint 1</summary>
+#
+# `order.split(batch_size)` gives the batches, the small one included. `X[rows]` and `y[rows]` are its samples.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# In a batch: clear, forward, backward, step, then `total += loss.item() * len(rows)`. After the epoch: `total / len(X)`.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-4-1"}
+def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator) -> list[float]:
+    """Train `model` in place on X (N, ...) and y (N, ...); `epochs` mean losses, as floats.
+
+    loss_fn(outputs, targets) is the mean over a batch. Draws one permutation an epoch.
+    """
+    ### BEGIN SOLUTION
+    model.train()
+    history = []
+    for _ in range(epochs):
+        total = 0.0
+        for rows in torch.randperm(len(X), generator=generator).split(batch_size):
+            optimiser.zero_grad()
+            loss = loss_fn(model(X[rows]), y[rows])
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(rows)
+        history.append(total / len(X))
+    return history
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-4-1-check", "points": 2}
+# Arrange
+x_two = torch.tensor([[1.0], [2.0]])
+y_two = torch.tensor([[2.0], [4.0]])
+x_flat = torch.zeros(3, 1)
+y_flat = torch.tensor([[0.0], [0.0], [3.0]])
+# Act
+line = nn.Linear(1, 1, bias=False)
+with torch.no_grad():
+    line.weight.zero_()
+three_losses = fit(line, x_two, y_two, torch.optim.SGD(line.parameters(), lr=0.05), F.mse_loss, 3, 2, seeded(0))  # fmt: skip
+w_end = line.weight.item()
+still = torch.optim.SGD(line.parameters(), lr=0.0)
+ragged = fit(line, x_flat, y_flat, still, F.mse_loss, 1, 2, seeded(3))
+# Assert
+check.close(
+    three_losses,
+    [10.0, 5.625, 3.1640625],
+    "the losses of the example",
+    ideas={
+        "The gradients of earlier steps are still there: clear them": [10.0, 5.625, 0.9765625],
+        "Nothing was learnt: was the gradient cleared between backward and step?": [10.0] * 3,
+        "Each loss was measured after the step; take it before": [5.625, 3.1640625, 1.779785],
+    },
+    hint="Return a list with one number an epoch",
+)
+check.close(w_end, 1.15625, "w after three epochs", hint="One step of the optimiser a batch")
+check.close(
+    ragged,
+    [3.0],
+    "the mean loss of errors 0, 0, 3 in batches of two and one",
+    ideas={
+        "This is the mean of the batch means: weigh each loss by its batch's size": [4.5],
+        "The small last batch is missing": [0.0],
+    },
+    hint="Sum loss times batch size, then divide by the number of samples",
+)
+
+# %% [markdown]
+# You wrote what the library function `gradus.fit` has at its heart. It takes batches instead of tensors, so wrap the drawing of an order in something that can be walked through anew each epoch; then compare. (Cells such as this one use your own answer. Until it is written, they stop with "Your turn".)
+
+
+# %% tags=["raises-exception"]
+class Batches:
+    """Pairs of batches from two tensors, in a fresh order on each walk."""
+
+    def __init__(self, x, y, size, generator):
+        self.x, self.y, self.size, self.generator = x, y, size, generator
+
+    def __iter__(self):
+        for rows in torch.randperm(len(self.x), generator=self.generator).split(self.size):
+            yield self.x[rows], self.y[rows]
+
+
+yours, theirs = small_net(), small_net()
+steps = [torch.optim.SGD(net.parameters(), lr=0.05) for net in (yours, theirs)]
+mine = fit(yours, x, y, steps[0], F.mse_loss, 5, 32, seeded(0))
+run_record = gradus.fit(theirs, Batches(x, y, 32, seeded(0)), F.mse_loss, steps[1], epochs=5)
+same = all(torch.equal(a, b) for a, b in zip(yours.parameters(), theirs.parameters(), strict=True))
+print("equal losses:", mine == run_record["loss"], "  equal weights:", same)
+
+# %% [markdown]
+# Equal to the last bit. Around your loop `gradus.fit` puts what this chapter adds step by step: validation, the best epoch's weights, a stop at the first loss that is not finite, a progress bar. From chapter 5 on you may use it; open `gradus/training.py` and you will recognise every line.
+
+# %% [markdown]
+# ## Losses, and what they want to be fed
+#
+# For classes, the network gives one score a class, a **logit**: any number. `F.cross_entropy` takes the logits as they are. It is two functions in one: `log_softmax` turns scores into log-probabilities, and `nll_loss` picks the one of the true class, with a minus. Hence no softmax at the end of your network.
+
+# %%
+logits = torch.tensor([[2.0, 0.5, -1.0], [0.0, 0.0, 3.0]])
+targets = torch.tensor([0, 2])
+by_hand = -F.log_softmax(logits, dim=1)[torch.arange(2), targets]
+in_two = F.nll_loss(F.log_softmax(logits, dim=1), targets)
+print(
+    "by hand:", by_hand.mean(), "  in two:", in_two, "  in one:", F.cross_entropy(logits, targets)
+)
+soft = F.one_hot(targets, 3).float()
+print("one probability a class:", F.cross_entropy(logits, soft), end="\n\n")
+print("class ids as floats:", complaint(F.cross_entropy, logits, targets.float()))
+print("class ids (N, 1):   ", complaint(F.cross_entropy, logits, targets[:, None]))
+print("classes 1 to 3:     ", complaint(F.cross_entropy, logits, targets + 1))
+
+# %% [markdown]
+# Targets are `int64` class ids of shape (N,), from 0 to K − 1; or floats of shape (N, K), a probability for each class. Each wrong form raises here, which is luck. The next mistake does not.
+
+# %% [markdown]
+# ### Predict 4.2 · A softmax too many
+# ★☆☆☆☆ · 2 min · conceptual · 1 point
+#
+# A network for 3 classes ends in a softmax, and is trained with `F.cross_entropy`. It becomes perfect: all probability on the right class, for every sample. What is its loss?
+#
+# - a: 0, since it is perfect
+# - b: log 3, about 1.10
+# - c: about 0.55
+
+# %% nbgrader={"grade_id": "predict-4-2"}
+# Write your choice: predict_4_2 = "a", "b" or "c"
+### BEGIN SOLUTION
+predict_4_2 = "c"
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "predict-4-2-check", "points": 0}
+# Arrange
+# Act
+choice = predict_4_2
+# Assert
+check.one_of(choice, ("a", "b", "c"), "your choice")
+
+# %% alt="Two curves over 30 epochs on three clouds of points. Cross-entropy on logits falls from 0.4 towards 0. With a softmax in between it falls more slowly and flattens above a dashed line at 0.5514."
+for K in (3, 5, 10):
+    floor = F.cross_entropy(torch.eye(K), torch.arange(K)).item()
+    print(
+        f"{K:2} classes: perfect, yet {floor:.4f}; log(1 + (K - 1)/e) {math.log1p((K - 1) / math.e):.4f}"
+    )
+points, clouds = (part.to(device) for part in blobs(200, 3, seed=0))
+endings = {"logits": nn.Identity(), "softmax first": nn.Softmax(dim=1)}
+losses = {}
+for name, ending in endings.items():
+    model = nn.Sequential(small_net(2, 3), ending)
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+    batches = Batches(points, clouds, 32, seeded(0))
+    run_record = gradus.fit(model, batches, F.cross_entropy, optimiser, epochs=30)
+    losses[name] = run_record["loss"]
+    print(f"{name}: training accuracy {run_record['accuracy'][-1]:.2f}")
+losses["floor"] = [math.log1p(2 / math.e)] * 30
+plots.curves(losses, title="One softmax too many", ylabel="cross-entropy")
+
+# %% [markdown]
+# Probabilities taken for logits lie between 0 and 1, so the best sample looks like (1, 0, 0), and its cross-entropy is log(1 + 2/e). The accuracy is equally good, so only the loss betrays the bug: it cannot sink below that floor. On harder data the flattened gradients cost accuracy too.
+#
+# | You predict | Network's output | Loss | Targets |
+# |---|---|---|---|
+# | one of K classes | logits (N, K) | `cross_entropy` | `int64` (N,) |
+# | yes or no | logit (N,) | `binary_cross_entropy_with_logits` | float (N,) |
+# | several of K labels | logits (N, K) | the same, label by label | float (N, K) of 0 and 1 |
+# | a number | (N,) or (N, 1) | `mse_loss`, `l1_loss`, `huber_loss` | the same shape |
+#
+# The last two rows deserve a closer look.
+
+# %%
+logit, no = torch.tensor([200.0], requires_grad=True), torch.tensor([0.0])
+for name in ("sigmoid, then BCE", "BCE with logits  "):
+    outside = name.startswith("sigmoid")
+    one = F.binary_cross_entropy if outside else F.binary_cross_entropy_with_logits
+    loss = one(torch.sigmoid(logit) if outside else logit, no)
+    (slope,) = torch.autograd.grad(loss, logit)
+    print(f"{name} at a logit of 200, wrong: loss {loss.item():.0f}, gradient {slope.item():.0f}")
+scores, tags = torch.tensor([[3.0, -2.0, 1.0]]), torch.tensor([[1.0, 0.0, 1.0]])
+print("several labels:", F.binary_cross_entropy_with_logits(scores, tags), (scores > 0).long())
+perfect = torch.arange(1.0, 6.0)
+with warnings.catch_warnings(record=True) as caught:
+    print("perfect answers (5, 1), targets (5):", F.mse_loss(perfect[:, None], perfect).item())
+print("warned:", len(caught) == 1, "  with your own formula:", end=" ")
+print(((perfect[:, None] - perfect) ** 2).mean().item(), "and no warning")
+
+# %% [markdown]
+# A confident wrong answer is where learning is needed most. The sigmoid has saturated there: `binary_cross_entropy` cuts the loss at 100 and the gradient is 0. With logits both are right.
+#
+# And (5, 1) against (5,) broadcasts to (5, 5): every answer is compared with every target. Perfect answers cost 4, and the network would learn the mean. PyTorch's losses warn; your own formula does not.
+
+# %% alt="Three losses against the error from -3 to 3. The squared error is a parabola that reaches 9. The absolute error is a V that reaches 3. The Huber loss with delta 1 is round at the bottom and straight outside, reaching 2.5."
+error = torch.linspace(-3, 3, 121)
+shapes = {
+    "squared": error**2,
+    "absolute": error.abs(),
+    "Huber, δ = 1": F.huber_loss(error, torch.zeros(121), reduction="none"),
+}
+plots.curves(
+    shapes, x=error, title="What an error costs", xlabel="prediction − target", ylabel="loss"
+)
+
+# %% [markdown]
+# The slope is the pull of a sample. Squared: the farther, the stronger, without end, so one outlier can outvote a hundred. Absolute: all pull alike, and never gently. **Huber** is squared within δ and straight outside: it pulls gently near, and boundedly far away.
+
+# %% [markdown]
+# ### Exercise 4.2 · Three losses and their favourite number
+# ★★★☆☆ · 12 min · conceptual · 6 points
+#
+# Write the three, each the mean over all entries. With e = prediction − target: e²; |e|; and Huber, ½e² where |e| ≤ δ, else δ(|e| − ½δ). Shapes that differ raise `ValueError`: no broadcasting.
+#
+# Then `location(y, loss)`: the one number c that makes `loss(prediction, y)` least when the prediction is c everywhere, to within 0.01. The loss is convex in c, and c lies between the least and the greatest y. What is *the* typical value of 1, 2, 3, 4, 100? It depends on whom you ask: 22, 3 and 3.
+#
+# Errors −3, 0.5, 1 with δ = 1: Huber gives (2.5 + 0.125 + 0.5)/3 = 1.042. PyTorch's own losses are not allowed; you are building them.
+#
+# <details><summary>Hint 1</summary>
+#
+# `torch.where(e.abs() <= delta, inside, outside)`. At δ both branches give ½δ²: check it.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# For `location`, close in: keep an interval, try two points inside, drop the end beyond the worse one. `torch.full_like(y, c)` is a prediction.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-4-2"}
+def mse(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Mean squared error, a scalar. ValueError when the shapes differ."""
+    ### BEGIN SOLUTION
+    if prediction.shape != target.shape:
+        raise ValueError(f"shapes differ: {tuple(prediction.shape)}, {tuple(target.shape)}")
+    return ((prediction - target) ** 2).mean()
+    ### END SOLUTION
+
+
+def l1(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Mean absolute error, a scalar. ValueError when the shapes differ."""
+    ### BEGIN SOLUTION
+    if prediction.shape != target.shape:
+        raise ValueError(f"shapes differ: {tuple(prediction.shape)}, {tuple(target.shape)}")
+    return (prediction - target).abs().mean()
+    ### END SOLUTION
+
+
+def huber(prediction: torch.Tensor, target: torch.Tensor, delta: float = 1.0) -> torch.Tensor:
+    """½e² where |e| <= delta, else delta (|e| - ½ delta); the mean. ValueError as above."""
+    ### BEGIN SOLUTION
+    if prediction.shape != target.shape:
+        raise ValueError(f"shapes differ: {tuple(prediction.shape)}, {tuple(target.shape)}")
+    size = (prediction - target).abs()
+    return torch.where(size <= delta, size**2 / 2, delta * (size - delta / 2)).mean()
+    ### END SOLUTION
+
+
+def location(y: torch.Tensor, loss) -> float:
+    """The c, to within 0.01, for which loss(c everywhere, y) is least. y: (n,) floats."""
+    ### BEGIN SOLUTION
+    low, high = y.min().item(), y.max().item()
+    for _ in range(100):
+        left, right = low + (high - low) / 3, high - (high - low) / 3
+        if loss(torch.full_like(y, left), y) < loss(torch.full_like(y, right), y):
+            high = right
+        else:
+            low = left
+    return (low + high) / 2
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-4-2-check", "points": 2}
+# Arrange
+guess = torch.tensor([-2.0, 1.5, 3.0])
+goal = torch.tensor([1.0, 1.0, 2.0])
+salaries = torch.tensor([1.0, 2.0, 3.0, 4.0, 100.0])
+# Act
+squared, absolute = mse(guess, goal), l1(guess, goal)
+rounded = huber(guess, goal, 1.0)
+typical = [location(salaries, loss) for loss in (mse, l1, huber)]
+texts = observe.source(huber)
+# Assert
+check.close(
+    squared,
+    10.25 / 3,
+    "mse of errors -3, 0.5, 1",
+    ideas={"This is the sum; the mean is asked for": 10.25},
+)
+check.close(
+    absolute,
+    1.5,
+    "l1 of the same errors",
+    ideas={
+        "This is the sum; the mean is asked for": 4.5,
+        "Errors of both signs cancel: take |e| first": -0.5,
+    },
+)
+check.close(
+    rounded,
+    3.125 / 3,
+    "huber with δ = 1",
+    ideas={
+        "The ½ of the inner branch is missing": 3.75 / 3,
+        "The outer branch must join the inner one at δ: δ(|e| - ½δ)": 3.625 / 3,
+        "This is the sum; the mean is asked for": 3.125,
+    },
+)
+check.close(
+    typical,
+    [22.0, 3.0, 3.0],
+    "typical values of 1, 2, 3, 4, 100",
+    atol=0.02,
+    hint="Each loss has its own: the mean, the median, and something between",
+)
+check.avoids(
+    texts,
+    "losses of your own",
+    calls=("mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss", "MSELoss", "L1Loss", "HuberLoss"),
+)
+
+# %% [markdown]
+# The squared error asks for the mean, the absolute error for the median. You chose the answer when you chose the loss.
+#
+# So which loss is the most robust? You may see the final training losses compared, each on its own scale; that compares metres with minutes. Measure all with one ruler: the distance to the truth. A line through data of which a tenth is spoilt:
+
+# %%
+source = seeded(7)
+u = torch.linspace(-1, 1, 100)[:, None].to(device)
+truth = 2 * u + 1
+spoilt = truth + (0.2 * torch.randn(100, 1, generator=source)).to(device)
+spoilt[torch.randperm(100, generator=source)[:10]] += 5
+rulers = {"squared": F.mse_loss, "absolute": F.l1_loss, "Huber": F.huber_loss}
+for name, ruler in rulers.items():
+    torch.manual_seed(0)
+    straight = nn.Linear(1, 1).to(device)
+    optimiser = torch.optim.Adam(straight.parameters(), lr=0.05)
+    for _ in range(300):
+        optimiser.zero_grad()
+        loss = ruler(straight(u), spoilt)
+        loss.backward()
+        optimiser.step()
+    off = F.mse_loss(straight(u), truth).item()
+    print(f"{name:9} its own loss {loss.item():.2f}, squared distance to the truth {off:.3f}")
+e = torch.tensor([0.1, 1.0, 4.0])
+for width in (1.0, 0.5):
+    ratio = [
+        F.huber_loss(v, 0 * v, delta=width) / F.smooth_l1_loss(v, 0 * v, beta=width) for v in e
+    ]
+    print(f"Huber(δ = {width}) / SmoothL1(β = {width}):", torch.stack(ratio).tolist())
+
+# %% [markdown]
+# By its own loss Huber looks best; by the distance to the truth the absolute loss wins, and the squared one is far behind. The last lines settle a mix-up: `smooth_l1_loss` *is* the Huber loss only at 1. In general Huber = β · SmoothL1, so changing β also changes the weight of the whole loss.
+
+# %% [markdown]
+# ## What to remember
+#
+# - later
+
+# %% [markdown]
+# ## References
+#
+# - later
+
+# %% [markdown]
+# ## Hidden tests
+#
+# <details><summary>What stands here</summary>
+#
+# The cells below hold the rest of the tests; in your copy they are empty but for a title. They run when you hand in, on other sizes and harder cases than the checks above.
+#
+# </details>
+
+# %% nbgrader={"grade_id": "predict-4-1-hidden-1", "points": 1}
+# Hidden test predict 4.1 · one sample left over · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+# Act
+choice = predict_4_1
+# Assert
+check.equal(
+    choice,
+    "b",
+    "your choice",
+    ideas={
+        "That is the truth, but the loop adds two means and knows nothing of their sizes": "a",
+        "len(batches) is a whole number, the number of batches": "c",
+    },
+)
+### END HIDDEN TESTS
+
+
+# %% nbgrader={"grade_id": "ex-4-1-reference", "points": 0}
+### BEGIN HIDDEN TESTS
+def fit_reference(weights, X, y, make, loss_fn, plan, seed, slip="", old_grad=None):
+    """[losses, weight, bias] of a linear model trained as asked, or with one slip."""
+    epochs, size = plan
+    model = nn.Linear(X.shape[1], len(weights["bias"]), dtype=X.dtype)
+    model.load_state_dict(weights)
+    optimiser, source, history = make(model.parameters()), seeded(seed), []
+    order = torch.randperm(len(X), generator=source)
+    for epoch in range(epochs):
+        if epoch and slip != "one order":
+            order = torch.randperm(len(X), generator=source)
+        if slip == "no shuffle":
+            order = torch.arange(len(X))
+        total, count, means = 0.0, 0, []
+        for rows in order.split(size):
+            if slip == "drop last" and len(rows) < size:
+                continue
+            if slip != "no clearing":
+                optimiser.zero_grad()
+            loss = loss_fn(model(X[rows]), y[rows])
+            loss.backward()
+            if old_grad is not None and not (epoch or means):
+                model.weight.grad += old_grad["weight"]
+                model.bias.grad += old_grad["bias"]
+            optimiser.step()
+            total, count = total + loss.item() * len(rows), count + len(rows)
+            means.append(loss.item())
+        mean = {
+            "batch means": sum(means) / len(means),
+            "fraction": sum(means) * size / len(X),
+            "last": means[-1],
+            "short": total / len(X),
+        }
+        history.append(mean.get(slip, total / count))
+        if slip == "afterwards":
+            history[-1] = loss_fn(model(X), y).item()
+    return [history, model.weight.detach().clone(), model.bias.detach().clone()]
+
+
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-1-hidden-1", "points": 1}
+# Hidden test 4.1 · the weights after three epochs · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+X_step = torch.randn(10, 2, generator=seeded(411), dtype=torch.float64)
+y_step = torch.randn(10, 1, generator=seeded(412), dtype=torch.float64)
+w_step = {
+    "weight": torch.tensor([[0.5, -1.0]], dtype=torch.float64),
+    "bias": torch.tensor([0.3], dtype=torch.float64),
+}
+task_step = (
+    {name: t.clone() for name, t in w_step.items()},
+    X_step.clone(),
+    y_step.clone(),
+    lambda p: torch.optim.SGD(p, lr=0.1),
+    F.mse_loss,
+    (3, 4),
+    41,
+)
+weights_step = fit_reference(*task_step)[1:]
+slips_step = {
+    "The gradients of earlier batches are still there: clear them": "no clearing",
+    "The small last batch took no step": "drop last",
+    "The order is not drawn anew each epoch": "one order",
+    "The samples came in their own order: draw a permutation": "no shuffle",
+}
+ideas_step = {text: fit_reference(*task_step, slip)[1:] for text, slip in slips_step.items()}
+ideas_step["The weights did not move: is the gradient cleared between backward and step?"] = [
+    task_step[0]["weight"],
+    task_step[0]["bias"],
+]
+# Act
+model_step = nn.Linear(2, 1, dtype=torch.float64)
+model_step.load_state_dict(w_step)
+rule_step = torch.optim.SGD(model_step.parameters(), lr=0.1)
+fit(model_step, X_step, y_step, rule_step, F.mse_loss, 3, 4, seeded(41))
+moved_step = [observe.copy(model_step.weight), observe.copy(model_step.bias)]
+# Assert
+check.close(
+    moved_step,
+    weights_step,
+    "weight and bias after nine steps",
+    ideas=ideas_step,
+    rtol=1e-9,
+    hint="One draw of torch.randperm(len(X), generator=generator) an epoch, one step a batch",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-1-hidden-2", "points": 1}
+# Hidden test 4.1 · the mean loss of each epoch · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+X_mean = torch.randn(11, 3, generator=seeded(413), dtype=torch.float64)
+y_mean = 3 * torch.randn(11, 1, generator=seeded(414), dtype=torch.float64)
+w_mean = {
+    "weight": torch.tensor([[0.5, -1.0, 2.0]], dtype=torch.float64),
+    "bias": torch.tensor([0.3], dtype=torch.float64),
+}
+task_mean = (
+    {name: t.clone() for name, t in w_mean.items()},
+    X_mean.clone(),
+    y_mean.clone(),
+    lambda p: torch.optim.SGD(p, lr=0.05),
+    F.mse_loss,
+    (4, 3),
+    42,
+)
+losses_mean = fit_reference(*task_mean)[0]
+slips_mean = {
+    "This is the mean of the batch means: weigh each loss by its batch's size": "batch means",
+    "The sum is divided by N / batch size, which is not the number of batches": "fraction",
+    "This is the loss of the last batch only": "last",
+    "The loss was measured after the epoch; take it on the way": "afterwards",
+}
+ideas_mean = {text: fit_reference(*task_mean, slip)[0] for text, slip in slips_mean.items()}
+# Act
+model_mean = nn.Linear(3, 1, dtype=torch.float64)
+model_mean.load_state_dict(w_mean)
+rule_mean = torch.optim.SGD(model_mean.parameters(), lr=0.05)
+history_mean = fit(model_mean, X_mean, y_mean, rule_mean, F.mse_loss, 4, 3, seeded(42))
+plain_mean = [isinstance(history_mean[k], float) for k in range(4)]
+# Assert
+check.close(
+    history_mean,
+    losses_mean,
+    "the mean loss of each epoch",
+    ideas=ideas_mean,
+    rtol=1e-9,
+    hint="Sum loss times batch size over the epoch, then divide by the number of samples",
+)
+check.equal(
+    plain_mean,
+    [True] * 4,
+    "plain floats",
+    ideas={"A tensor keeps its graph alive: append loss.item()": [False] * 4},
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-1-hidden-3", "points": 1}
+# Hidden test 4.1 · another optimiser, another loss · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+X_class = torch.randn(9, 4, generator=seeded(415)).T.contiguous().T
+y_class = torch.randint(3, (9,), generator=seeded(416))
+X_class_before, y_class_before = X_class.clone(), y_class.clone()
+w_class = {
+    "weight": torch.randn(3, 4, generator=seeded(417)),
+    "bias": torch.randn(3, generator=seeded(418)),
+}
+copied_class = {name: t.clone() for name, t in w_class.items()}
+truth_class = fit_reference(
+    copied_class,
+    X_class_before,
+    y_class_before,
+    lambda p: torch.optim.Adam(p, lr=0.05),
+    F.cross_entropy,
+    (2, 20),
+    43,
+)
+# Act
+model_class = nn.Linear(4, 3)
+model_class.load_state_dict(w_class)
+adam_class = torch.optim.Adam(model_class.parameters(), lr=0.05)
+losses_class = fit(model_class, X_class, y_class, adam_class, F.cross_entropy, 2, 20, seeded(43))
+moved_class = [observe.copy(model_class.weight), observe.copy(model_class.bias)]
+X_class_after, y_class_after = observe.copy(X_class), observe.copy(y_class)
+# Assert
+check.close(
+    losses_class,
+    truth_class[0],
+    "the losses with cross-entropy",
+    rtol=1e-4,
+    hint="Use the optimiser and the loss that are given",
+)
+check.close(
+    moved_class,
+    truth_class[1:],
+    "the weights after two steps of Adam",
+    rtol=1e-4,
+    atol=1e-5,
+    hint="Use the optimiser and the loss that are given",
+)
+check.unchanged(X_class_after, X_class_before, "X")
+check.unchanged(y_class_after, y_class_before, "y")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-1-hidden-4", "points": 1}
+# Hidden test 4.1 · train mode, and gradients from before · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+X_mode = torch.randn(6, 2, generator=seeded(419))
+y_mode = torch.zeros(6, 1)
+w_mode = {"weight": torch.tensor([[1.0, -2.0]]), "bias": torch.tensor([0.5])}
+kept_mode = {name: t.clone() for name, t in w_mode.items()}
+outputs_mode = F.linear(X_mode.clone(), kept_mode["weight"], kept_mode["bias"])
+in_train, in_eval = ((outputs_mode + s).square().mean().item() for s in (110, 100))
+plain_step = (X_mode.clone(), y_mode.clone(), lambda p: torch.optim.SGD(p, lr=0.1), F.mse_loss)
+old_grad = {
+    "weight": X_mode.sum(dim=0, keepdim=True),
+    "bias": torch.tensor([6.0]),
+}
+clean_mode = fit_reference(kept_mode, *plain_step, (1, 6), 44)[1:]
+mixed_mode = fit_reference(kept_mode, *plain_step, (1, 6), 44, old_grad=old_grad)[1:]
+# Act
+inner_mode = nn.Linear(2, 1)
+inner_mode.load_state_dict(w_mode)
+spied = nn.Sequential(inner_mode, probes.Tattle()).eval()
+at_rest = torch.optim.SGD(spied.parameters(), lr=0.0)
+loss_mode = fit(spied, X_mode, y_mode, at_rest, F.mse_loss, 1, 3, seeded(44))
+inner_mode.zero_grad()
+inner_mode(X_mode).sum().backward()
+rule_mode = torch.optim.SGD(inner_mode.parameters(), lr=0.1)
+fit(inner_mode, X_mode, y_mode, rule_mode, F.mse_loss, 1, 6, seeded(44))
+moved_mode = [observe.copy(inner_mode.weight), observe.copy(inner_mode.bias)]
+# Assert
+check.close(
+    loss_mode,
+    [in_train],
+    "the loss of a model that came in eval mode",
+    ideas={"The model trained in eval mode: call model.train() first": [in_eval]},
+    rtol=1e-4,
+)
+check.close(
+    moved_mode,
+    clean_mode,
+    "the first step of a model that held gradients",
+    ideas={"Gradients from before the call entered: clear before the first backward": mixed_mode},
+    rtol=1e-4,
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "predict-4-2-hidden-1", "points": 1}
+# Hidden test predict 4.2 · a softmax too many · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+# Act
+choice = predict_4_2
+# Assert
+check.equal(
+    choice,
+    "c",
+    "your choice",
+    ideas={
+        "cross_entropy takes the probabilities for logits, and a logit of 1 is far from certain": "a",
+        "log 3 is the loss of one who knows nothing; this network knows something": "b",
+    },
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-2-hidden-1", "points": 1}
+# Hidden test 4.2 · values and slopes of Huber, at and around δ · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+edge = torch.tensor([-2.0, -0.5, -0.49, 0.0, 0.3, 0.5, 0.51, 7.0], dtype=torch.float64)
+level = torch.zeros(8, dtype=torch.float64)
+pull = torch.tensor(8.0, dtype=torch.float64)
+value_edge = F.huber_loss(edge.clone(), level.clone(), delta=0.5)
+slope_edge = edge.clone().clamp(-0.5, 0.5)
+unit_edge = F.huber_loss(edge.clone(), level.clone(), delta=1.0)
+smooth_edge = F.smooth_l1_loss(edge.clone(), level.clone(), beta=0.5)
+# Act
+around = observe.vjp(lambda t: huber(t, level, 0.5), edge, pull)
+# Assert
+check.close(
+    around["value"],
+    value_edge,
+    "huber with δ = 0.5",
+    ideas={
+        "delta has no effect: δ = 1 is built in": unit_edge,
+        "This is SmoothL1, which is Huber divided by δ": smooth_edge,
+    },
+    rtol=1e-9,
+    hint="Inside ½e², outside δ(|e| - ½δ)",
+)
+check.close(
+    around["grads"],
+    slope_edge,
+    "the slopes of huber with δ = 0.5",
+    rtol=1e-9,
+    hint="The slope is e inside and ±δ outside; keep to recorded tensor operations",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-2-hidden-2", "points": 1}
+# Hidden test 4.2 · matrices, another dtype, inputs left alone · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+guess_wide = torch.randn(4, 3, generator=seeded(421), dtype=torch.float64).T
+goal_wide = torch.randn(3, 4, generator=seeded(422), dtype=torch.float64)
+guess_was, goal_was = guess_wide.clone(), goal_wide.clone()
+error_wide = guess_was - goal_was
+wide_true = [
+    (error_wide**2).mean(),
+    error_wide.abs().mean(),
+    F.huber_loss(guess_was, goal_was, delta=0.7),
+]
+wide_sums = [12 * number for number in wide_true]
+wide_rows = [number * 4 for number in wide_true]
+# Act
+wide = [mse(guess_wide, goal_wide), l1(guess_wide, goal_wide), huber(guess_wide, goal_wide, 0.7)]
+wide_after = [observe.copy(guess_wide), observe.copy(goal_wide)]
+# Assert
+check.close(
+    wide,
+    wide_true,
+    "the three losses of matrices",
+    ideas={
+        "These are sums over all entries; means are asked for": wide_sums,
+        "Divide by the number of entries, not by the number of rows": wide_rows,
+    },
+    rtol=1e-9,
+    dtype=True,
+)
+check.unchanged(wide_after, [guess_was, goal_was], "predictions and targets")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-2-hidden-3", "points": 1}
+# Hidden test 4.2 · shapes that differ raise · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+column, flat_five = torch.ones(5, 1), torch.ones(5)
+# Act
+refused_mse = observe.error(mse, column, flat_five)
+refused_l1 = observe.error(l1, flat_five, column)
+refused_huber = observe.error(huber, flat_five, torch.tensor(1.0))
+# Assert
+check.raised(refused_mse, ValueError, "mse of (5, 1) and (5)", hint="Compare the shapes first")
+check.raised(refused_l1, ValueError, "l1 of (5) and (5, 1)", hint="Compare the shapes first")
+check.raised(refused_huber, ValueError, "huber of (5) and ()", hint="Compare the shapes first")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-2-hidden-4", "points": 1}
+# Hidden test 4.2 · location with losses that you have not seen · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+sample = torch.tensor([-7.0, 12.0, 0.5, 3.25, -1.0])
+places = [1.55, 0.5, 0.5, -1.0]
+fixed = [1.55, 0.5, 0.5, 0.5]
+grid = torch.linspace(-7, 12, 190001, dtype=torch.float64)
+costs = sum(torch.where((grid - v).abs() <= 3, (grid - v) ** 2 / 2, 3 * (grid - v).abs() - 4.5) for v in sample.tolist())  # fmt: skip
+places[2] = grid[costs.argmin()].item()
+# Act
+found = [
+    location(sample, lambda c, v: ((c - v) ** 2).mean()),
+    location(sample, lambda c, v: (c - v).abs().mean()),
+    location(sample, lambda c, v: F.huber_loss(c, v, delta=3.0)),
+    location(sample, lambda c, v: torch.maximum(0.3 * (v - c), 0.7 * (c - v)).mean()),
+]
+# Assert
+check.close(
+    found,
+    places,
+    "the best constants of four losses",
+    atol=0.02,
+    hint="Search with the loss that is given: no formula for the mean or the median",
+)
+### END HIDDEN TESTS
