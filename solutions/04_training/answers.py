@@ -517,3 +517,656 @@ def location(y, loss):
         else:
             low = (low + high) / 2
     return (low + high) / 2
+
+# %% predict-4-3 wrong "a: as SGD" expect "That is SGD"
+predict_4_3 = "a"
+
+# %% predict-4-3 wrong "b: clipped" expect "Nothing is clipped"
+predict_4_3 = "b"
+
+# %% 4.3 wrong "no bias correction" expect "Without bias correction"
+class SGD(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p in self.params:
+                if p.grad is not None:
+                    p -= self.lr * (p.grad + self.weight_decay * p)
+
+
+class Momentum(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    g = p.grad + self.weight_decay * p
+                    memory["v"] = self.momentum * memory.get("v", 0) + g
+                    p -= self.lr * memory["v"]
+
+# cell ex-4-3-b
+def adam_update(rule, p, g, memory):
+    b1, b2 = rule.betas
+    memory["m"] = b1 * memory.get("m", 0) + (1 - b1) * g
+    memory["s"] = b2 * memory.get("s", 0) + (1 - b2) * g**2
+    p -= rule.lr * memory["m"] / (memory["s"].sqrt() + rule.eps)
+
+
+class Adam(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    adam_update(self, p, p.grad + self.weight_decay * p, memory)
+
+
+class AdamW(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    p -= self.lr * self.weight_decay * p
+                    adam_update(self, p, p.grad, memory)
+
+# %% 4.3 wrong "L2 where decoupled decay is asked" expect "decoupled means"
+class SGD(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p in self.params:
+                if p.grad is not None:
+                    p -= self.lr * (p.grad + self.weight_decay * p)
+
+
+class Momentum(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    g = p.grad + self.weight_decay * p
+                    memory["v"] = self.momentum * memory.get("v", 0) + g
+                    p -= self.lr * memory["v"]
+
+# cell ex-4-3-b
+def adam_update(rule, p, g, memory):
+    b1, b2 = rule.betas
+    memory["t"] = t = memory.get("t", 0) + 1
+    memory["m"] = b1 * memory.get("m", 0) + (1 - b1) * g
+    memory["s"] = b2 * memory.get("s", 0) + (1 - b2) * g**2
+    p -= rule.lr * (memory["m"] / (1 - b1**t)) / ((memory["s"] / (1 - b2**t)).sqrt() + rule.eps)
+
+
+class Adam(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    adam_update(self, p, p.grad + self.weight_decay * p, memory)
+
+
+class AdamW(Adam):
+    pass
+
+# %% 4.3 wrong "epsilon inside the root" expect "ε stands inside the root"
+class SGD(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p in self.params:
+                if p.grad is not None:
+                    p -= self.lr * (p.grad + self.weight_decay * p)
+
+
+class Momentum(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    g = p.grad + self.weight_decay * p
+                    memory["v"] = self.momentum * memory.get("v", 0) + g
+                    p -= self.lr * memory["v"]
+
+# cell ex-4-3-b
+def adam_update(rule, p, g, memory):
+    b1, b2 = rule.betas
+    memory["t"] = t = memory.get("t", 0) + 1
+    memory["m"] = b1 * memory.get("m", 0) + (1 - b1) * g
+    memory["s"] = b2 * memory.get("s", 0) + (1 - b2) * g**2
+    p -= rule.lr * (memory["m"] / (1 - b1**t)) / (memory["s"] / (1 - b2**t) + rule.eps).sqrt()
+
+
+class Adam(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    adam_update(self, p, p.grad + self.weight_decay * p, memory)
+
+
+class AdamW(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    p -= self.lr * self.weight_decay * p
+                    adam_update(self, p, p.grad, memory)
+
+# %% 4.3 wrong "momentum with 1 - μ" expect "without a factor 1 - μ"
+class SGD(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p in self.params:
+                if p.grad is not None:
+                    p -= self.lr * (p.grad + self.weight_decay * p)
+
+
+class Momentum(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    g = p.grad + self.weight_decay * p
+                    memory["v"] = self.momentum * memory.get("v", 0) + (1 - self.momentum) * g
+                    p -= self.lr * memory["v"]
+
+# cell ex-4-3-b
+def adam_update(rule, p, g, memory):
+    b1, b2 = rule.betas
+    memory["t"] = t = memory.get("t", 0) + 1
+    memory["m"] = b1 * memory.get("m", 0) + (1 - b1) * g
+    memory["s"] = b2 * memory.get("s", 0) + (1 - b2) * g**2
+    p -= rule.lr * (memory["m"] / (1 - b1**t)) / ((memory["s"] / (1 - b2**t)).sqrt() + rule.eps)
+
+
+class Adam(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    adam_update(self, p, p.grad + self.weight_decay * p, memory)
+
+
+class AdamW(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    p -= self.lr * self.weight_decay * p
+                    adam_update(self, p, p.grad, memory)
+
+# %% 4.3 wrong "rebinds the parameter" expect "The weight did not move"
+class SGD(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p in self.params:
+                if p.grad is not None:
+                    p = p - self.lr * (p.grad + self.weight_decay * p)
+
+
+class Momentum(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    g = p.grad + self.weight_decay * p
+                    memory["v"] = self.momentum * memory.get("v", 0) + g
+                    p -= self.lr * memory["v"]
+
+# cell ex-4-3-b
+def adam_update(rule, p, g, memory):
+    b1, b2 = rule.betas
+    memory["t"] = t = memory.get("t", 0) + 1
+    memory["m"] = b1 * memory.get("m", 0) + (1 - b1) * g
+    memory["s"] = b2 * memory.get("s", 0) + (1 - b2) * g**2
+    p -= rule.lr * (memory["m"] / (1 - b1**t)) / ((memory["s"] / (1 - b2**t)).sqrt() + rule.eps)
+
+
+class Adam(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    adam_update(self, p, p.grad + self.weight_decay * p, memory)
+
+
+class AdamW(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    p -= self.lr * self.weight_decay * p
+                    adam_update(self, p, p.grad, memory)
+
+# %% 4.3 wrong "one counter for all parameters" expect "t counts its own steps"
+class SGD(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p in self.params:
+                if p.grad is not None:
+                    p -= self.lr * (p.grad + self.weight_decay * p)
+
+
+class Momentum(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    g = p.grad + self.weight_decay * p
+                    memory["v"] = self.momentum * memory.get("v", 0) + g
+                    p -= self.lr * memory["v"]
+
+# cell ex-4-3-b
+def adam_update(rule, p, g, memory):
+    b1, b2 = rule.betas
+    t = rule.t
+    memory["m"] = b1 * memory.get("m", 0) + (1 - b1) * g
+    memory["s"] = b2 * memory.get("s", 0) + (1 - b2) * g**2
+    p -= rule.lr * (memory["m"] / (1 - b1**t)) / ((memory["s"] / (1 - b2**t)).sqrt() + rule.eps)
+
+
+class Adam(Rule):
+    def step(self):
+        self.t = getattr(self, "t", 0) + 1
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    adam_update(self, p, p.grad + self.weight_decay * p, memory)
+
+
+class AdamW(Rule):
+    def step(self):
+        self.t = getattr(self, "t", 0) + 1
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    p -= self.lr * self.weight_decay * p
+                    adam_update(self, p, p.grad, memory)
+
+# %% 4.3 wrong "a missing gradient is a crash" expect "your code raised TypeError"
+class SGD(Rule):
+    @torch.no_grad()
+    def step(self):
+        for p in self.params:
+            p -= self.lr * (p.grad + self.weight_decay * p)
+
+
+class Momentum(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    g = p.grad + self.weight_decay * p
+                    memory["v"] = self.momentum * memory.get("v", 0) + g
+                    p -= self.lr * memory["v"]
+
+# cell ex-4-3-b
+def adam_update(rule, p, g, memory):
+    b1, b2 = rule.betas
+    memory["t"] = t = memory.get("t", 0) + 1
+    memory["m"] = b1 * memory.get("m", 0) + (1 - b1) * g
+    memory["s"] = b2 * memory.get("s", 0) + (1 - b2) * g**2
+    p -= rule.lr * (memory["m"] / (1 - b1**t)) / ((memory["s"] / (1 - b2**t)).sqrt() + rule.eps)
+
+
+class Adam(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    adam_update(self, p, p.grad + self.weight_decay * p, memory)
+
+
+class AdamW(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    p -= self.lr * self.weight_decay * p
+                    adam_update(self, p, p.grad, memory)
+
+# %% 4.3 wrong "a missing gradient counts as zero" expect "Skip it while .grad is None"
+class SGD(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p in self.params:
+                if p.grad is not None:
+                    p -= self.lr * (p.grad + self.weight_decay * p)
+
+
+class Momentum(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    g = p.grad + self.weight_decay * p
+                    memory["v"] = self.momentum * memory.get("v", 0) + g
+                    p -= self.lr * memory["v"]
+
+# cell ex-4-3-b
+def adam_update(rule, p, g, memory):
+    b1, b2 = rule.betas
+    memory["t"] = t = memory.get("t", 0) + 1
+    memory["m"] = b1 * memory.get("m", 0) + (1 - b1) * g
+    memory["s"] = b2 * memory.get("s", 0) + (1 - b2) * g**2
+    p -= rule.lr * (memory["m"] / (1 - b1**t)) / ((memory["s"] / (1 - b2**t)).sqrt() + rule.eps)
+
+
+class Adam(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    adam_update(self, p, p.grad + self.weight_decay * p, memory)
+
+
+class AdamW(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                g = torch.zeros_like(p) if p.grad is None else p.grad
+                p -= self.lr * self.weight_decay * p
+                adam_update(self, p, g, memory)
+
+# %% 4.3 wrong "adds the decay into .grad" expect "the gradients changed"
+class SGD(Rule):
+    @torch.no_grad()
+    def step(self):
+        for p in self.params:
+            if p.grad is not None:
+                p.grad += self.weight_decay * p
+                p -= self.lr * p.grad
+
+
+class Momentum(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    g = p.grad + self.weight_decay * p
+                    memory["v"] = self.momentum * memory.get("v", 0) + g
+                    p -= self.lr * memory["v"]
+
+# cell ex-4-3-b
+def adam_update(rule, p, g, memory):
+    b1, b2 = rule.betas
+    memory["t"] = t = memory.get("t", 0) + 1
+    memory["m"] = b1 * memory.get("m", 0) + (1 - b1) * g
+    memory["s"] = b2 * memory.get("s", 0) + (1 - b2) * g**2
+    p -= rule.lr * (memory["m"] / (1 - b1**t)) / ((memory["s"] / (1 - b2**t)).sqrt() + rule.eps)
+
+
+class Adam(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    adam_update(self, p, p.grad + self.weight_decay * p, memory)
+
+
+class AdamW(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    p -= self.lr * self.weight_decay * p
+                    adam_update(self, p, p.grad, memory)
+
+# %% 4.3 wrong "the velocity is the gradient tensor itself" expect "the gradients changed"
+class SGD(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p in self.params:
+                if p.grad is not None:
+                    p -= self.lr * (p.grad + self.weight_decay * p)
+
+
+class Momentum(Rule):
+    @torch.no_grad()
+    def step(self):
+        for p, memory in zip(self.params, self.memory):
+            if p.grad is None:
+                continue
+            if "v" not in memory:
+                memory["v"] = p.grad.add_(self.weight_decay * p)
+            else:
+                memory["v"].mul_(self.momentum).add_(p.grad + self.weight_decay * p)
+            p -= self.lr * memory["v"]
+
+# cell ex-4-3-b
+def adam_update(rule, p, g, memory):
+    b1, b2 = rule.betas
+    memory["t"] = t = memory.get("t", 0) + 1
+    memory["m"] = b1 * memory.get("m", 0) + (1 - b1) * g
+    memory["s"] = b2 * memory.get("s", 0) + (1 - b2) * g**2
+    p -= rule.lr * (memory["m"] / (1 - b1**t)) / ((memory["s"] / (1 - b2**t)).sqrt() + rule.eps)
+
+
+class Adam(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    adam_update(self, p, p.grad + self.weight_decay * p, memory)
+
+
+class AdamW(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    p -= self.lr * self.weight_decay * p
+                    adam_update(self, p, p.grad, memory)
+
+# %% 4.3 wrong "decay without the learning rate" expect "must be multiplied by the learning rate"
+class SGD(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p in self.params:
+                if p.grad is not None:
+                    p -= self.lr * (p.grad + self.weight_decay * p)
+
+
+class Momentum(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    g = p.grad + self.weight_decay * p
+                    memory["v"] = self.momentum * memory.get("v", 0) + g
+                    p -= self.lr * memory["v"]
+
+# cell ex-4-3-b
+def adam_update(rule, p, g, memory):
+    b1, b2 = rule.betas
+    memory["t"] = t = memory.get("t", 0) + 1
+    memory["m"] = b1 * memory.get("m", 0) + (1 - b1) * g
+    memory["s"] = b2 * memory.get("s", 0) + (1 - b2) * g**2
+    p -= rule.lr * (memory["m"] / (1 - b1**t)) / ((memory["s"] / (1 - b2**t)).sqrt() + rule.eps)
+
+
+class Adam(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    adam_update(self, p, p.grad + self.weight_decay * p, memory)
+
+
+class AdamW(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    p -= self.weight_decay * p
+                    adam_update(self, p, p.grad, memory)
+
+# %% 4.3 wrong "forgets the velocity" expect "v is forgotten between the steps"
+class SGD(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p in self.params:
+                if p.grad is not None:
+                    p -= self.lr * (p.grad + self.weight_decay * p)
+
+
+class Momentum(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    g = p.grad + self.weight_decay * p
+                    v = self.momentum * 0 + g
+                    p -= self.lr * v
+
+# cell ex-4-3-b
+def adam_update(rule, p, g, memory):
+    b1, b2 = rule.betas
+    memory["t"] = t = memory.get("t", 0) + 1
+    memory["m"] = b1 * memory.get("m", 0) + (1 - b1) * g
+    memory["s"] = b2 * memory.get("s", 0) + (1 - b2) * g**2
+    p -= rule.lr * (memory["m"] / (1 - b1**t)) / ((memory["s"] / (1 - b2**t)).sqrt() + rule.eps)
+
+
+class Adam(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    adam_update(self, p, p.grad + self.weight_decay * p, memory)
+
+
+class AdamW(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    p -= self.lr * self.weight_decay * p
+                    adam_update(self, p, p.grad, memory)
+
+# %% 4.3 wrong "betas built in" expect "Use self.betas"
+class SGD(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p in self.params:
+                if p.grad is not None:
+                    p -= self.lr * (p.grad + self.weight_decay * p)
+
+
+class Momentum(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    g = p.grad + self.weight_decay * p
+                    memory["v"] = self.momentum * memory.get("v", 0) + g
+                    p -= self.lr * memory["v"]
+
+# cell ex-4-3-b
+def adam_update(rule, p, g, memory):
+    b1, b2 = 0.9, 0.999
+    memory["t"] = t = memory.get("t", 0) + 1
+    memory["m"] = b1 * memory.get("m", 0) + (1 - b1) * g
+    memory["s"] = b2 * memory.get("s", 0) + (1 - b2) * g**2
+    p -= rule.lr * (memory["m"] / (1 - b1**t)) / ((memory["s"] / (1 - b2**t)).sqrt() + rule.eps)
+
+
+class Adam(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    adam_update(self, p, p.grad + self.weight_decay * p, memory)
+
+
+class AdamW(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    p -= self.lr * self.weight_decay * p
+                    adam_update(self, p, p.grad, memory)
+
+# %% 4.3 right "in place on own buffers, .data, one loop for both kinds of Adam"
+class SGD(Rule):
+    def step(self):
+        for p in filter(lambda q: q.grad is not None, self.params):
+            p.data.mul_(1 - self.lr * self.weight_decay).sub_(p.grad, alpha=self.lr)
+
+
+class Momentum(Rule):
+    def step(self):
+        for p, memory in zip(self.params, self.memory):
+            if p.grad is None:
+                continue
+            v = memory.setdefault("v", torch.zeros_like(p.data))
+            v.mul_(self.momentum).add_(p.grad).add_(p.data, alpha=self.weight_decay)
+            p.data.add_(v, alpha=-self.lr)
+# cell ex-4-3-b
+class Adam(Rule):
+    decoupled = False
+
+    def step(self):
+        b1, b2 = self.betas
+        for p, memory in zip(self.params, self.memory):
+            if p.grad is None:
+                continue
+            if not memory:
+                memory.update(t=0, m=torch.zeros_like(p.data), s=torch.zeros_like(p.data))
+            g = p.grad
+            if self.decoupled:
+                p.data.mul_(1 - self.lr * self.weight_decay)
+            else:
+                g = g.add(p.data, alpha=self.weight_decay)
+            memory["t"] += 1
+            memory["m"].lerp_(g, 1 - b1)
+            memory["s"].mul_(b2).addcmul_(g, g, value=1 - b2)
+            size = (memory["s"] / (1 - b2 ** memory["t"])).sqrt().add_(self.eps)
+            p.data.addcdiv_(memory["m"], size, value=-self.lr / (1 - b1 ** memory["t"]))
+
+
+class AdamW(Adam):
+    decoupled = True
+
+# %% 4.3 right "state by the parameter, copy_ at the end"
+def moved(rule, update):
+    with torch.no_grad():
+        for p in rule.params:
+            if p.grad is not None:
+                p.copy_(update(p.clone(), p.grad.clone()))
+
+
+class SGD(Rule):
+    def step(self):
+        moved(self, lambda w, g: w - self.lr * (g + self.weight_decay * w))
+
+
+class Momentum(Rule):
+    def step(self):
+        if not hasattr(self, "v"):
+            self.v = [None] * len(self.params)
+        with torch.no_grad():
+            for k, p in enumerate(self.params):
+                if p.grad is None:
+                    continue
+                g = p.grad + self.weight_decay * p
+                self.v[k] = g if self.v[k] is None else self.momentum * self.v[k] + g
+                p.sub_(self.lr * self.v[k])
+# cell ex-4-3-b
+class Adam(Rule):
+    def direction(self, memory, g):
+        b1, b2 = self.betas
+        t = memory["t"] = memory.get("t", 0) + 1
+        m = memory["m"] = b1 * memory.get("m", torch.zeros_like(g)) + (1 - b1) * g
+        s = memory["s"] = b2 * memory.get("s", torch.zeros_like(g)) + (1 - b2) * g * g
+        return m / (1 - b1**t) / (torch.sqrt(s / (1 - b2**t)) + self.eps)
+
+    @torch.no_grad()
+    def step(self):
+        for p, memory in zip(self.params, self.memory):
+            if p.grad is not None:
+                p -= self.lr * self.direction(memory, p.grad + self.weight_decay * p)
+
+
+class AdamW(Adam):
+    @torch.no_grad()
+    def step(self):
+        for p, memory in zip(self.params, self.memory):
+            if p.grad is not None:
+                shrunk = p * (1 - self.lr * self.weight_decay)
+                p.copy_(shrunk - self.lr * self.direction(memory, p.grad))

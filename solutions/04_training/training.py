@@ -65,6 +65,16 @@ def small_net(inputs=1, outputs=1, width=32):
     return nn.Sequential(*layers).to(device)
 
 
+class Rule:
+    """What your optimisers share: parameters, settings, and a dict of memory for each parameter."""
+
+    def __init__(self, params, lr, momentum=0.9, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+        self.params, self.memory = list(params), []
+        self.memory += [{} for _ in self.params]
+        self.lr, self.momentum, self.weight_decay = lr, momentum, weight_decay
+        self.betas, self.eps = betas, eps
+
+
 def complaint(action, *args):
     """The error that action(*args) raises, in one short line, or 'no error'."""
     record = observe.error(action, *args)
@@ -561,6 +571,291 @@ for width in (1.0, 0.5):
 # By its own loss Huber looks best; by the distance to the truth the absolute loss wins, and the squared one is far behind. The last lines settle a mix-up: `smooth_l1_loss` *is* the Huber loss only at 1. In general Huber = β · SmoothL1, so changing β also changes the weight of the whole loss.
 
 # %% [markdown]
+# ## Optimisers: what one step does
+#
+# Let g be the gradient of one weight w. Every optimiser turns g into a step; they differ in what they remember.
+#
+# | | remembers | step |
+# |---|---|---|
+# | SGD | nothing | w ← w − lr · g |
+# | momentum | v ← μv + g | w ← w − lr · v |
+# | Adagrad | s ← s + g² | w ← w − lr · g / (√s + ε) |
+# | RMSprop | s ← αs + (1 − α)g² | w ← w − lr · g / (√s + ε) |
+# | Adam | m ← β₁m + (1 − β₁)g, s ← β₂s + (1 − β₂)g² | w ← w − lr · m̂ / (√ŝ + ε) |
+#
+# After t steps m̂ = m / (1 − β₁ᵗ) and ŝ = s / (1 − β₂ᵗ): m and s begin at 0, and this takes out the pull of that beginning. The last three scale each weight's step by its own gradients, which helps where a network has many parameters of different sizes.
+
+# %%
+rules = {
+    "SGD": torch.optim.SGD,
+    "momentum 0.9": lambda params, lr: torch.optim.SGD(params, lr, momentum=0.9),
+    "Adagrad": torch.optim.Adagrad,
+    "RMSprop": torch.optim.RMSprop,
+    "Adam": torch.optim.Adam,
+}
+print("(w - 2)², from 5: w after 50 steps (nearest to 2 on the way)")
+for name, rule in rules.items():
+    line = f"{name:12}"
+    for lr in (0.1, 0.5):
+        w, nearest = torch.tensor(5.0, requires_grad=True), 5.0
+        optimiser = rule([w], lr=lr)
+        for _ in range(50):
+            optimiser.zero_grad()
+            ((w - 2) ** 2).backward()
+            optimiser.step()
+            nearest = min(nearest, w.item(), key=lambda v: abs(v - 2))
+        line += f"  lr {lr}: {w.item():.2f} ({nearest:.2f})"
+    print(line)
+
+# %% [markdown]
+# At a rate of 0.1 Adagrad seems hopeless and Adam off the mark: it has run past 2 and is on its way back. At 0.5 all are close. So a comparison at one shared rate says nothing: *each optimiser has its own good rate.* And on one variable there is nothing to adapt. The difference shows in a valley.
+
+
+# %% alt="Contour lines of a long narrow valley with four paths from the left end to the minimum at the right. SGD zigzags across the valley and is only part of the way along after 30 steps. Momentum swings, then runs along the floor. RMSprop and Adam turn into the floor early; Adam overshoots the minimum a little and returns."
+def valley(w):
+    return (w[0] ** 2 + 50 * w[1] ** 2) / 2
+
+
+tuned = {
+    "SGD": lambda p: torch.optim.SGD(p, lr=0.036),
+    "momentum": lambda p: torch.optim.SGD(p, lr=0.02, momentum=0.8),
+    "RMSprop": lambda p: torch.optim.RMSprop(p, lr=0.2, alpha=0.9),
+    "Adam": lambda p: torch.optim.Adam(p, lr=0.4),
+}
+paths = {}
+for name, rule in tuned.items():
+    w = torch.tensor([-4.0, 1.0], requires_grad=True)
+    optimiser, paths[name] = rule([w]), [w.tolist()]
+    for _ in range(30):
+        optimiser.zero_grad()
+        valley(w).backward()
+        optimiser.step()
+        paths[name].append(w.tolist())
+    print(f"{name:8} height after 30 steps {valley(w).item():.3f}")
+grid = torch.meshgrid(torch.linspace(-4.5, 1.5, 121), torch.linspace(-1.2, 1.2, 81), indexing="ij")
+fig, axes = plots.figure(8, 4)
+axes.contour(*grid, valley(torch.stack(grid)), levels=[0.2, 1, 3, 8, 16, 30], colors="#999999")
+for (name, path), mark, colour in zip(paths.items(), "os^D", plots.PALETTE, strict=False):
+    axes.plot(*zip(*path, strict=True), marker=mark, color=colour, label=name, markersize=3)
+axes.legend()
+axes.set(xlabel="first weight", ylabel="second weight", title="Four ways down one valley")
+plots.close(fig)
+
+# %% [markdown]
+# The valley is 50 times steeper across than along; the ratio is called its *condition*. The walls limit SGD's rate, so it bounces between them and creeps along. Momentum lets the bounces cancel and the creeping add up. RMSprop and Adam divide each direction by its own size and head along the floor almost at once.
+#
+# There is no best optimiser for all. Good first choices: AdamW with a rate near 0.001; or SGD with momentum 0.9, if you have the time to tune its rate.
+
+# %% [markdown]
+# ### Predict 4.3 · Adam's first step
+# ★☆☆☆☆ · 2 min · conceptual · 1 point
+#
+# A weight of 10, a rate of 0.1, a fresh Adam. The first gradient is 1000. In another run it is 0.001. How far does the first step go?
+#
+# - a: 100, and 0.0001
+# - b: 0.1, and 0.0001, since large gradients are clipped
+# - c: 0.1, and 0.1
+
+# %% nbgrader={"grade_id": "predict-4-3"}
+# Write your choice: predict_4_3 = "a", "b" or "c"
+### BEGIN SOLUTION
+predict_4_3 = "c"
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "predict-4-3-check", "points": 0}
+# Arrange
+# Act
+choice = predict_4_3
+# Assert
+check.one_of(choice, ("a", "b", "c"), "your choice")
+
+
+# %%
+def first_step(rule, gradient, **settings):
+    w = torch.tensor([10.0], requires_grad=True)
+    optimiser = rule([w], lr=0.1, **settings)
+    w.grad = torch.tensor([gradient])
+    optimiser.step()
+    return w.item()
+
+
+for gradient in (1000.0, 0.001):
+    moved = {name: round(10 - first_step(rules[name], gradient), 4) for name in ("SGD", "Adam")}
+    print("gradient", gradient, "moves the weight by", moved)
+for rule in (torch.optim.Adam, torch.optim.AdamW):
+    print(
+        f"{rule.__name__:5} weight_decay=0.1, gradient 1: w = {first_step(rule, 1.0, weight_decay=0.1):.2f}"
+    )
+default = torch.optim.AdamW([torch.zeros(1)]).defaults["weight_decay"]
+print("AdamW decays even if you do not ask, by", default)
+
+# %% [markdown]
+# m̂ / √ŝ is g / |g| in the first step: Adam looks at signs, so the *rate* is the length of its steps. (And ε, usually 10⁻⁸, keeps a tiny gradient from being divided by nothing.)
+#
+# **Weight decay** pulls weights towards 0. Classic: add λw to g. In SGD that shrinks w by lr · λ · w. In Adam it goes through the division and all but vanishes: 9.90 is the step of 0.1 with or without decay. **AdamW** *decouples* it: first w ← w − lr · λ · w, then Adam's step: 9.80. In a short training you would see no difference between the two curves; one step on paper shows it.
+
+# %% [markdown]
+# ### Exercise 4.3 · Four optimisers by hand
+# ★★★★☆ · 22 min · implementation · 8 points
+#
+# Write `step()` of `SGD`, `Momentum`, `Adam` and `AdamW`, equal to PyTorch's. `Rule`, in the setup cell, holds `self.params`, the settings, and `self.memory`: an empty dict for each parameter, yours to fill.
+#
+# - `weight_decay` λ: g + λ · w takes the place of g in the first three; AdamW decouples.
+# - A parameter whose `.grad` is `None` is left alone: no decay, no memory, no count. t counts the steps *of that parameter*.
+# - Parameters change in place; `.grad` stays as it is.
+#
+# w = 10, g = 1, lr = 0.1, λ = 0.1: SGD 9.8, Momentum 9.8, Adam 9.9, AdamW 9.8. The same once more: 9.602, 9.422, 9.8, 9.602.
+#
+# <details><summary>Hint 1</summary>
+#
+# `with torch.no_grad():`, then a loop over `zip(self.params, self.memory)`. `memory.get("v", 0)` is 0 the first time.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# New memory, without in-place tricks: `memory["v"] = self.momentum * memory.get("v", 0) + g`. In place only at the end: `p -= self.lr * memory["v"]`. ε is added outside the root.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-4-3"}
+class SGD(Rule):
+    def step(self) -> None:
+        """w ← w - lr (g + λw)"""
+        ### BEGIN SOLUTION
+        with torch.no_grad():
+            for p in self.params:
+                if p.grad is not None:
+                    p -= self.lr * (p.grad + self.weight_decay * p)
+        ### END SOLUTION
+
+
+class Momentum(Rule):
+    def step(self) -> None:
+        """v ← μv + (g + λw), with v = 0 before; w ← w - lr v"""
+        ### BEGIN SOLUTION
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory, strict=True):
+                if p.grad is not None:
+                    g = p.grad + self.weight_decay * p
+                    memory["v"] = self.momentum * memory.get("v", 0) + g
+                    p -= self.lr * memory["v"]
+        ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-4-3-b"}
+class Adam(Rule):
+    def step(self) -> None:
+        """Adam with bias correction; g + λw takes the place of g, in m and in s."""
+        ### BEGIN SOLUTION
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory, strict=True):
+                if p.grad is not None:
+                    adam_step(self, p, p.grad + self.weight_decay * p, memory)
+        ### END SOLUTION
+
+
+class AdamW(Rule):
+    def step(self) -> None:
+        """First w ← w - lr λ w, then Adam's step with g alone."""
+        ### BEGIN SOLUTION
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory, strict=True):
+                if p.grad is not None:
+                    p -= self.lr * self.weight_decay * p
+                    adam_step(self, p, p.grad, memory)
+        ### END SOLUTION
+
+
+### BEGIN SOLUTION
+def adam_step(rule, p, g, memory):
+    """Adam's step on p for the gradient g."""
+    b1, b2 = rule.betas
+    memory["t"] = t = memory.get("t", 0) + 1
+    memory["m"] = b1 * memory.get("m", 0) + (1 - b1) * g
+    memory["s"] = b2 * memory.get("s", 0) + (1 - b2) * g**2
+    m, s = memory["m"] / (1 - b1**t), memory["s"] / (1 - b2**t)
+    p -= rule.lr * m / (s.sqrt() + rule.eps)
+
+
+### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-4-3-check", "points": 2}
+# Arrange
+ten, one = torch.tensor([10.0]), torch.tensor([1.0])
+# Act
+walks = []
+for Kind in (SGD, Momentum, Adam, AdamW):
+    weight = ten.clone().requires_grad_()
+    stepper = Kind([weight], lr=0.1, weight_decay=0.1)
+    for _ in range(2):
+        weight.grad = one.clone()
+        stepper.step()
+        walks = [*walks, weight.item()]
+walk_sgd, walk_momentum, walk_adam, walk_adamw = (walks[2 * k : 2 * k + 2] for k in range(4))
+# Assert
+check.close(
+    walk_sgd,
+    [9.8, 9.602],
+    "two steps of SGD",
+    ideas={
+        "The weight did not move: change it in place (p -= …), under no_grad": [10.0, 10.0],
+        "The decay is missing: add weight_decay · w to the gradient": [9.9, 9.8],
+        "You walk uphill": [10.2, 10.404],
+    },
+)
+check.close(
+    walk_momentum,
+    [9.8, 9.422],
+    "two steps of Momentum",
+    ideas={
+        "v is forgotten between the steps: keep it in self.memory": [9.8, 9.602],
+        "PyTorch's v is μv + g, without a factor 1 - μ before g": [9.98, 9.94202],
+    },
+)
+check.close(
+    walk_adam,
+    [9.9, 9.8],
+    "two steps of Adam",
+    ideas={
+        "This is AdamW: here the decay goes through the gradient": [9.8, 9.602],
+        "Without bias correction: divide m by 1 - β₁ᵗ and s by 1 - β₂ᵗ": [9.683772, 9.259003],
+    },
+    atol=1e-4,
+    hint="t begins at 1; m and s at 0",
+)
+check.close(
+    walk_adamw,
+    [9.8, 9.602],
+    "two steps of AdamW",
+    ideas={
+        "This is Adam: decoupled means w - lr · λ · w, apart from the gradient": [9.9, 9.8],
+        "The decay must be multiplied by the learning rate": [8.9, 7.91],
+    },
+    atol=1e-4,
+)
+
+# %% [markdown]
+# These are the real ones, to the last digits of a float. PyTorch's versions only add speed.
+#
+# Parameters need not be treated alike. An optimiser keeps them in **parameter groups**, each with its own settings. Usual: no decay for biases, a smaller rate for layers that were trained before.
+
+# %%
+model = small_net()
+weights = [p for p in model.parameters() if p.ndim > 1]
+biases = [p for p in model.parameters() if p.ndim == 1]
+groups = [{"params": weights}, {"params": biases, "weight_decay": 0.0, "lr": 0.01}]
+optimiser = torch.optim.AdamW(groups, lr=0.001, weight_decay=0.1)
+optimiser.lr = 5.0  # a new attribute that nobody reads
+optimiser.param_groups[0]["lr"] /= 2
+for group in optimiser.param_groups:
+    print(len(group["params"]), "tensors: lr", group["lr"], " decay", group["weight_decay"])
+
+# %% [markdown]
+# The rate lives in `param_groups`, a list of dicts, and nowhere else. That is where you read it, and where every scheduler writes it.
+
+# %% [markdown]
 # ## What to remember
 #
 # - later
@@ -956,4 +1251,271 @@ check.close(
     atol=0.02,
     hint="Search with the loss that is given: no formula for the mean or the median",
 )
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "predict-4-3-hidden-1", "points": 1}
+# Hidden test predict 4.3 · Adam's first step · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+# Act
+choice = predict_4_3
+# Assert
+check.equal(
+    choice,
+    "c",
+    "your choice",
+    ideas={
+        "That is SGD: Adam divides by the size of the gradient": "a",
+        "Nothing is clipped: the gradient is divided by its own size, whether large or small": "b",
+    },
+)
+### END HIDDEN TESTS
+
+
+# %% nbgrader={"grade_id": "ex-4-3-reference", "points": 0}
+### BEGIN HIDDEN TESTS
+def optimiser_walk(make, starts, gradients):
+    """Parameters after each gradient in turn was put into .grad and a step was taken."""
+    params = [start.clone().requires_grad_() for start in starts]
+    optimiser = make(params)
+    for step in gradients:
+        for p, g in zip(params, step, strict=True):
+            p.grad = None if g is None else g.clone()
+        optimiser.step()
+    return [p.detach().clone() for p in params]
+
+
+def slipped_adam(start, gradients, lr, decay=0.0, slip="", eps=1e-8, betas=(0.9, 0.999)):
+    """Adam or AdamW ("decoupled") with a typical slip."""
+    w, m, s = start.clone(), torch.zeros_like(start), torch.zeros_like(start)
+    b1, b2 = betas
+    for t, g in enumerate(gradients, start=1):
+        if "decoupled" in slip:
+            w = w - lr * decay * w
+        else:
+            g = g + decay * w
+        m, s = b1 * m + (1 - b1) * g, b2 * s + (1 - b2) * g**2
+        k = t - 1 if "from zero" in slip else t
+        raw = "no correction" in slip or k == 0
+        mean, scale = (m, s) if raw else (m / (1 - b1**k), s / (1 - b2**k))
+        w = w - lr * mean / ((scale + eps).sqrt() if "inside" in slip else scale.sqrt() + eps)
+    return w
+
+
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-3-hidden-1", "points": 1}
+# Hidden test 4.3 · SGD and Momentum over 20 steps · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+start_roll = torch.randn(3, 2, generator=seeded(431), dtype=torch.float64)
+pulls_roll = torch.randn(20, 3, 2, generator=seeded(432), dtype=torch.float64)
+steps_roll = [[g.clone()] for g in pulls_roll]
+sgd_true = optimiser_walk(
+    lambda p: torch.optim.SGD(p, lr=0.05, weight_decay=0.2), [start_roll], steps_roll
+)
+roll_true = optimiser_walk(
+    lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.7, weight_decay=0.2), [start_roll], steps_roll
+)
+damped = optimiser_walk(
+    lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.7, dampening=0.7, weight_decay=0.2),
+    [start_roll],
+    steps_roll,
+)
+nesterov = optimiser_walk(
+    lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.7, nesterov=True, weight_decay=0.2),
+    [start_roll],
+    steps_roll,
+)
+ninety = optimiser_walk(
+    lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, weight_decay=0.2), [start_roll], steps_roll
+)
+bare = optimiser_walk(lambda p: torch.optim.SGD(p, lr=0.05), [start_roll], steps_roll)
+# Act
+p_sgd = start_roll.clone().requires_grad_()
+p_roll = start_roll.clone().requires_grad_()
+by_sgd = SGD([p_sgd], lr=0.05, weight_decay=0.2)
+by_roll = Momentum([p_roll], lr=0.05, momentum=0.7, weight_decay=0.2)
+for k in range(20):
+    p_sgd.grad, p_roll.grad = pulls_roll[k].clone(), pulls_roll[k].clone()
+    by_sgd.step()
+    by_roll.step()
+end_sgd, end_roll = [observe.copy(p_sgd)], [observe.copy(p_roll)]
+# Assert
+check.close(
+    end_sgd,
+    sgd_true,
+    "SGD with weight decay",
+    ideas={"The weight decay is missing: g + weight_decay · w": bare},
+    rtol=1e-9,
+)
+check.close(
+    end_roll,
+    roll_true,
+    "Momentum with μ = 0.7 and weight decay",
+    ideas={
+        "v is μv + g, without a factor 1 - μ": damped,
+        "This is Nesterov's momentum; take the step along v": nesterov,
+        "μ is 0.9, whatever self.momentum says": ninety,
+    },
+    rtol=1e-9,
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-3-hidden-2", "points": 2}
+# Hidden test 4.3 · Adam over 20 steps · 2 points
+### BEGIN HIDDEN TESTS
+# Arrange
+start_adam = torch.randn(4, generator=seeded(433), dtype=torch.float64)
+pulls_adam = torch.randn(20, 4, generator=seeded(434), dtype=torch.float64) * 1e-3
+kept_adam = start_adam.clone()
+list_adam = [g.clone() for g in pulls_adam]
+adam_true = optimiser_walk(
+    lambda p: torch.optim.Adam(p, lr=0.02, betas=(0.8, 0.95), eps=1e-4, weight_decay=1e-3),
+    [kept_adam],
+    [[g] for g in list_adam],
+)
+known_adam = {"lr": 0.02, "decay": 1e-3, "eps": 1e-4, "betas": (0.8, 0.95)}
+ideas_adam = {
+    "No bias correction: divide m by 1 - β₁ᵗ and s by 1 - β₂ᵗ": "no correction",
+    "ε stands inside the root; add it outside": "inside",
+    "This is AdamW: here the decay belongs to the gradient": "decoupled",
+    "t must be 1 in the first step": "from zero",
+}
+slips_adam = {
+    text: [slipped_adam(kept_adam, list_adam, slip=slip, **known_adam)]
+    for text, slip in ideas_adam.items()
+}
+# Act
+p_adam = start_adam.clone().requires_grad_()
+by_adam = Adam([p_adam], lr=0.02, betas=(0.8, 0.95), eps=1e-4, weight_decay=1e-3)
+for k in range(20):
+    p_adam.grad = pulls_adam[k].clone()
+    by_adam.step()
+end_adam = [observe.copy(p_adam)]
+# Assert
+check.close(
+    end_adam,
+    adam_true,
+    "Adam with small gradients and settings of its own",
+    ideas=slips_adam,
+    rtol=1e-7,
+    hint="Use self.betas, self.eps and self.weight_decay",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-3-hidden-3", "points": 1}
+# Hidden test 4.3 · AdamW over 20 steps · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+start_w = 5 * torch.randn(2, 3, generator=seeded(435), dtype=torch.float64)
+pulls_w = torch.randn(20, 2, 3, generator=seeded(436), dtype=torch.float64)
+kept_w = start_w.clone()
+list_w = [g.clone() for g in pulls_w]
+w_true = optimiser_walk(
+    lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.3), [kept_w], [[g] for g in list_w]
+)
+ideas_w = {
+    "This is Adam: the decay went into the gradient": "",
+    "No bias correction: divide m by 1 - β₁ᵗ and s by 1 - β₂ᵗ": "decoupled, no correction",
+    "ε stands inside the root; add it outside": "decoupled, inside",
+}
+slips_w = {text: [slipped_adam(kept_w, list_w, 0.1, 0.3, slip)] for text, slip in ideas_w.items()}
+no_decay = optimiser_walk(
+    lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.0), [kept_w], [[g] for g in list_w]
+)
+slips_w["The decay is missing"] = no_decay
+# Act
+p_w = start_w.clone().requires_grad_()
+by_w = AdamW([p_w], lr=0.1, weight_decay=0.3)
+for k in range(20):
+    p_w.grad = pulls_w[k].clone()
+    by_w.step()
+end_w = [observe.copy(p_w)]
+# Assert
+check.close(
+    end_w,
+    w_true,
+    "AdamW with weight decay 0.3",
+    ideas=slips_w,
+    rtol=1e-7,
+    hint="First w ← w - lr · λ · w, then Adam's step with g alone",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-3-hidden-4", "points": 1}
+# Hidden test 4.3 · parameters without a gradient · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+start_none = torch.tensor([2.0, -3.0], dtype=torch.float64)
+pulls_none = torch.randn(6, 2, generator=seeded(437), dtype=torch.float64)
+kept_none = [start_none.clone(), start_none.clone() + 1]
+list_none = [[g.clone(), None if k < 3 else g.clone()] for k, g in enumerate(pulls_none)]
+settings_none = {"lr": 0.1, "weight_decay": 0.2}
+none_true = [
+    optimiser_walk(make, kept_none, list_none)
+    for make in (
+        lambda p: torch.optim.SGD(p, **settings_none),
+        lambda p: torch.optim.SGD(p, momentum=0.9, **settings_none),
+        lambda p: torch.optim.Adam(p, **settings_none),
+        lambda p: torch.optim.AdamW(p, **settings_none),
+    )
+]
+# Act
+ends_none = []
+for Kind in (SGD, Momentum, Adam, AdamW):
+    pair_none = [start_none.clone().requires_grad_(), (start_none + 1).requires_grad_()]
+    by_none = Kind(pair_none, lr=0.1, weight_decay=0.2)
+    for k in range(6):
+        pair_none[0].grad = pulls_none[k].clone()
+        pair_none[1].grad = None if k < 3 else pulls_none[k].clone()
+        by_none.step()
+    ends_none = [*ends_none, observe.copy(pair_none)]
+# Assert
+check.close(
+    ends_none,
+    none_true,
+    "a parameter that gets its first gradient in the fourth step",
+    rtol=1e-7,
+    hint="Skip it while .grad is None: no decay, no memory, and t counts its own steps",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-3-hidden-5", "points": 1}
+# Hidden test 4.3 · in place, and gradients left alone · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+start_leaf = torch.tensor([1.0, -1.0])
+pull_leaf = torch.tensor([0.5, 2.0])
+same_pull = [pull_leaf.clone()] * 8
+leaf_true = [
+    optimiser_walk(make, [start_leaf], [[pull_leaf]] * 2)[0]
+    for make in (
+        lambda p: torch.optim.SGD(p, lr=0.1, weight_decay=0.5),
+        lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.5),
+        lambda p: torch.optim.Adam(p, lr=0.1, weight_decay=0.5),
+        lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.5),
+    )
+]
+# Act
+ends_leaf, pulls_leaf, facts_leaf = [], [], []
+for Kind in (SGD, Momentum, Adam, AdamW):
+    holder = nn.ParameterList([start_leaf.clone()])
+    by_leaf = Kind(holder.parameters(), lr=0.1, weight_decay=0.5)
+    for _ in range(2):
+        holder[0].grad = pull_leaf.clone()
+        by_leaf.step()
+        pulls_leaf = [*pulls_leaf, observe.copy(holder[0].grad)]
+    ends_leaf = [*ends_leaf, observe.copy(holder[0])]
+    facts_leaf = [*facts_leaf, holder[0].requires_grad and holder[0].is_leaf]
+# Assert
+check.close(
+    ends_leaf,
+    leaf_true,
+    "the parameters of a module after two steps",
+    rtol=1e-4,
+    hint="Change the tensor itself: p -= …, p.sub_(…); p = p - … makes another one",
+)
+check.unchanged(pulls_leaf, same_pull, "the gradients", hint="Work on g + … , not on p.grad itself")
+check.equal(facts_leaf, [True] * 4, "still leaves that ask for gradients")
 ### END HIDDEN TESTS
