@@ -1170,3 +1170,660 @@ class AdamW(Adam):
             if p.grad is not None:
                 shrunk = p * (1 - self.lr * self.weight_decay)
                 p.copy_(shrunk - self.lr * self.direction(memory, p.grad))
+
+# %% predict-4-4 wrong "a: epochs" expect "counts how often it is called"
+predict_4_4 = "a"
+
+# %% predict-4-4 wrong "b: once" expect "Count the calls"
+predict_4_4 = "b"
+
+# %% 4.4 wrong "NaN compared with > only" expect "NaN slipped through: every comparison"
+def lr_sweep(f, w0, rates, steps):
+    labels = []
+    for rate in rates:
+        w = w0.detach().clone().requires_grad_()
+        first = f(w).item()
+        for _ in range(steps):
+            (g,) = torch.autograd.grad(f(w), w)
+            with torch.no_grad():
+                w -= rate * g
+        last = f(w).item()
+        if last > 1.01 * first:
+            labels.append("diverges")
+        elif last < 0.99 * first:
+            labels.append("converges")
+        else:
+            labels.append("stuck")
+    return labels
+
+
+def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
+    kept = copy.deepcopy(model.state_dict())
+    inner = copy.deepcopy(optimiser.state_dict())
+    rates, losses = [], []
+    for k in range(steps):
+        rate = low * (high / low) ** (k / (steps - 1))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        x, y = batches[k % len(batches)]
+        optimiser.zero_grad()
+        loss = loss_fn(model(x), y)
+        rates.append(rate)
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+            break
+        loss.backward()
+        optimiser.step()
+    model.load_state_dict(kept)
+    optimiser.load_state_dict(inner)
+    return rates, losses
+
+# %% 4.4 wrong "NaN falls into the last branch" expect "NaN slipped through, and counts as success"
+def lr_sweep(f, w0, rates, steps):
+    labels = []
+    for rate in rates:
+        w = w0.detach().clone().requires_grad_()
+        first = f(w).item()
+        for _ in range(steps):
+            (g,) = torch.autograd.grad(f(w), w)
+            with torch.no_grad():
+                w -= rate * g
+        last = f(w).item()
+        if last > 1.01 * first:
+            labels.append("diverges")
+        elif last >= 0.99 * first:
+            labels.append("stuck")
+        else:
+            labels.append("converges")
+    return labels
+
+
+def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
+    kept = copy.deepcopy(model.state_dict())
+    inner = copy.deepcopy(optimiser.state_dict())
+    rates, losses = [], []
+    for k in range(steps):
+        rate = low * (high / low) ** (k / (steps - 1))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        x, y = batches[k % len(batches)]
+        optimiser.zero_grad()
+        loss = loss_fn(model(x), y)
+        rates.append(rate)
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+            break
+        loss.backward()
+        optimiser.step()
+    model.load_state_dict(kept)
+    optimiser.load_state_dict(inner)
+    return rates, losses
+
+# %% 4.4 wrong "one start for all rates" expect "rates 0.1, 1 and 1.1"
+def lr_sweep(f, w0, rates, steps):
+    labels = []
+    w = w0.detach().clone().requires_grad_()
+    for rate in rates:
+        first = f(w).item()
+        for _ in range(steps):
+            (g,) = torch.autograd.grad(f(w), w)
+            with torch.no_grad():
+                w -= rate * g
+        last = f(w).item()
+        if not math.isfinite(last) or last > 1.01 * first:
+            labels.append("diverges")
+        elif last < 0.99 * first:
+            labels.append("converges")
+        else:
+            labels.append("stuck")
+    return labels
+
+
+def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
+    kept = copy.deepcopy(model.state_dict())
+    inner = copy.deepcopy(optimiser.state_dict())
+    rates, losses = [], []
+    for k in range(steps):
+        rate = low * (high / low) ** (k / (steps - 1))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        x, y = batches[k % len(batches)]
+        optimiser.zero_grad()
+        loss = loss_fn(model(x), y)
+        rates.append(rate)
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+            break
+        loss.backward()
+        optimiser.step()
+    model.load_state_dict(kept)
+    optimiser.load_state_dict(inner)
+    return rates, losses
+
+# %% 4.4 wrong "walks with w0 itself" expect "w0 changed"
+def lr_sweep(f, w0, rates, steps):
+    labels, start = [], w0.clone()
+    for rate in rates:
+        w0.copy_(start)
+        first = f(w0).item()
+        for _ in range(steps):
+            leaf = w0.clone().requires_grad_()
+            (g,) = torch.autograd.grad(f(leaf), leaf)
+            w0 -= rate * g
+        last = f(w0).item()
+        if not math.isfinite(last) or last > 1.01 * first:
+            labels.append("diverges")
+        else:
+            labels.append("converges" if last < 0.99 * first else "stuck")
+    return labels
+
+
+def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
+    kept = copy.deepcopy(model.state_dict())
+    inner = copy.deepcopy(optimiser.state_dict())
+    rates, losses = [], []
+    for k in range(steps):
+        rate = low * (high / low) ** (k / (steps - 1))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        x, y = batches[k % len(batches)]
+        optimiser.zero_grad()
+        loss = loss_fn(model(x), y)
+        rates.append(rate)
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+            break
+        loss.backward()
+        optimiser.step()
+    model.load_state_dict(kept)
+    optimiser.load_state_dict(inner)
+    return rates, losses
+
+# %% 4.4 wrong "linear grid" expect "not equal differences"
+def lr_sweep(f, w0, rates, steps):
+    labels = []
+    for rate in rates:
+        w = w0.detach().clone().requires_grad_()
+        first = f(w).item()
+        for _ in range(steps):
+            (g,) = torch.autograd.grad(f(w), w)
+            with torch.no_grad():
+                w -= rate * g
+        last = f(w).item()
+        if not math.isfinite(last) or last > 1.01 * first:
+            labels.append("diverges")
+        elif last < 0.99 * first:
+            labels.append("converges")
+        else:
+            labels.append("stuck")
+    return labels
+
+
+def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
+    kept = copy.deepcopy(model.state_dict())
+    inner = copy.deepcopy(optimiser.state_dict())
+    rates, losses = [], []
+    for k in range(steps):
+        rate = low + (high - low) * k / (steps - 1)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        x, y = batches[k % len(batches)]
+        optimiser.zero_grad()
+        loss = loss_fn(model(x), y)
+        rates.append(rate)
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+            break
+        loss.backward()
+        optimiser.step()
+    model.load_state_dict(kept)
+    optimiser.load_state_dict(inner)
+    return rates, losses
+
+# %% 4.4 wrong "does not restore" expect "keep a deepcopy"
+def lr_sweep(f, w0, rates, steps):
+    labels = []
+    for rate in rates:
+        w = w0.detach().clone().requires_grad_()
+        first = f(w).item()
+        for _ in range(steps):
+            (g,) = torch.autograd.grad(f(w), w)
+            with torch.no_grad():
+                w -= rate * g
+        last = f(w).item()
+        if not math.isfinite(last) or last > 1.01 * first:
+            labels.append("diverges")
+        elif last < 0.99 * first:
+            labels.append("converges")
+        else:
+            labels.append("stuck")
+    return labels
+
+
+def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
+    kept = copy.deepcopy(model.state_dict())
+    inner = copy.deepcopy(optimiser.state_dict())
+    rates, losses = [], []
+    for k in range(steps):
+        rate = low * (high / low) ** (k / (steps - 1))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        x, y = batches[k % len(batches)]
+        optimiser.zero_grad()
+        loss = loss_fn(model(x), y)
+        rates.append(rate)
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+            break
+        loss.backward()
+        optimiser.step()
+    return rates, losses
+
+# %% 4.4 wrong "restores from living tensors" expect "keep a deepcopy, and load it back"
+def lr_sweep(f, w0, rates, steps):
+    labels = []
+    for rate in rates:
+        w = w0.detach().clone().requires_grad_()
+        first = f(w).item()
+        for _ in range(steps):
+            (g,) = torch.autograd.grad(f(w), w)
+            with torch.no_grad():
+                w -= rate * g
+        last = f(w).item()
+        if not math.isfinite(last) or last > 1.01 * first:
+            labels.append("diverges")
+        elif last < 0.99 * first:
+            labels.append("converges")
+        else:
+            labels.append("stuck")
+    return labels
+
+
+def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
+    kept = model.state_dict()
+    inner = copy.deepcopy(optimiser.state_dict())
+    rates, losses = [], []
+    for k in range(steps):
+        rate = low * (high / low) ** (k / (steps - 1))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        x, y = batches[k % len(batches)]
+        optimiser.zero_grad()
+        loss = loss_fn(model(x), y)
+        rates.append(rate)
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+            break
+        loss.backward()
+        optimiser.step()
+    model.load_state_dict(kept)
+    optimiser.load_state_dict(inner)
+    return rates, losses
+
+# %% 4.4 wrong "the optimiser keeps what it learnt" expect "Load the optimiser's state back"
+def lr_sweep(f, w0, rates, steps):
+    labels = []
+    for rate in rates:
+        w = w0.detach().clone().requires_grad_()
+        first = f(w).item()
+        for _ in range(steps):
+            (g,) = torch.autograd.grad(f(w), w)
+            with torch.no_grad():
+                w -= rate * g
+        last = f(w).item()
+        if not math.isfinite(last) or last > 1.01 * first:
+            labels.append("diverges")
+        elif last < 0.99 * first:
+            labels.append("converges")
+        else:
+            labels.append("stuck")
+    return labels
+
+
+def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
+    kept = copy.deepcopy(model.state_dict())
+    inner = copy.deepcopy(optimiser.state_dict())
+    rates, losses = [], []
+    for k in range(steps):
+        rate = low * (high / low) ** (k / (steps - 1))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        x, y = batches[k % len(batches)]
+        optimiser.zero_grad()
+        loss = loss_fn(model(x), y)
+        rates.append(rate)
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+            break
+        loss.backward()
+        optimiser.step()
+    model.load_state_dict(kept)
+    return rates, losses
+
+# %% 4.4 wrong "only the learning rate is put back" expect "memory (momentum)"
+def lr_sweep(f, w0, rates, steps):
+    labels = []
+    for rate in rates:
+        w = w0.detach().clone().requires_grad_()
+        first = f(w).item()
+        for _ in range(steps):
+            (g,) = torch.autograd.grad(f(w), w)
+            with torch.no_grad():
+                w -= rate * g
+        last = f(w).item()
+        if not math.isfinite(last) or last > 1.01 * first:
+            labels.append("diverges")
+        elif last < 0.99 * first:
+            labels.append("converges")
+        else:
+            labels.append("stuck")
+    return labels
+
+
+def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
+    kept = copy.deepcopy(model.state_dict())
+    inner = [group["lr"] for group in optimiser.param_groups]
+    rates, losses = [], []
+    for k in range(steps):
+        rate = low * (high / low) ** (k / (steps - 1))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        x, y = batches[k % len(batches)]
+        optimiser.zero_grad()
+        loss = loss_fn(model(x), y)
+        rates.append(rate)
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+            break
+        loss.backward()
+        optimiser.step()
+    model.load_state_dict(kept)
+    for group, rate in zip(optimiser.param_groups, inner):
+        group["lr"] = rate
+    return rates, losses
+
+# %% 4.4 wrong "the optimiser's living state" expect "memory (momentum)"
+def lr_sweep(f, w0, rates, steps):
+    labels = []
+    for rate in rates:
+        w = w0.detach().clone().requires_grad_()
+        first = f(w).item()
+        for _ in range(steps):
+            (g,) = torch.autograd.grad(f(w), w)
+            with torch.no_grad():
+                w -= rate * g
+        last = f(w).item()
+        if not math.isfinite(last) or last > 1.01 * first:
+            labels.append("diverges")
+        elif last < 0.99 * first:
+            labels.append("converges")
+        else:
+            labels.append("stuck")
+    return labels
+
+
+def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
+    kept = copy.deepcopy(model.state_dict())
+    inner = optimiser.state_dict()
+    rates, losses = [], []
+    for k in range(steps):
+        rate = low * (high / low) ** (k / (steps - 1))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        x, y = batches[k % len(batches)]
+        optimiser.zero_grad()
+        loss = loss_fn(model(x), y)
+        rates.append(rate)
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+            break
+        loss.backward()
+        optimiser.step()
+    model.load_state_dict(kept)
+    for group in optimiser.param_groups:
+        group["lr"] = 0.05
+    inner["param_groups"] = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict(inner)
+    return rates, losses
+
+# %% 4.4 wrong "only the first group" expect "Only the first parameter group"
+def lr_sweep(f, w0, rates, steps):
+    labels = []
+    for rate in rates:
+        w = w0.detach().clone().requires_grad_()
+        first = f(w).item()
+        for _ in range(steps):
+            (g,) = torch.autograd.grad(f(w), w)
+            with torch.no_grad():
+                w -= rate * g
+        last = f(w).item()
+        if not math.isfinite(last) or last > 1.01 * first:
+            labels.append("diverges")
+        elif last < 0.99 * first:
+            labels.append("converges")
+        else:
+            labels.append("stuck")
+    return labels
+
+
+def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
+    kept = copy.deepcopy(model.state_dict())
+    inner = copy.deepcopy(optimiser.state_dict())
+    rates, losses = [], []
+    for k in range(steps):
+        rate = low * (high / low) ** (k / (steps - 1))
+        group = optimiser.param_groups[0]
+        group["lr"] = rate
+        x, y = batches[k % len(batches)]
+        optimiser.zero_grad()
+        loss = loss_fn(model(x), y)
+        rates.append(rate)
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+            break
+        loss.backward()
+        optimiser.step()
+    model.load_state_dict(kept)
+    optimiser.load_state_dict(inner)
+    return rates, losses
+
+# %% 4.4 wrong "never stops" expect "then stop"
+def lr_sweep(f, w0, rates, steps):
+    labels = []
+    for rate in rates:
+        w = w0.detach().clone().requires_grad_()
+        first = f(w).item()
+        for _ in range(steps):
+            (g,) = torch.autograd.grad(f(w), w)
+            with torch.no_grad():
+                w -= rate * g
+        last = f(w).item()
+        if not math.isfinite(last) or last > 1.01 * first:
+            labels.append("diverges")
+        elif last < 0.99 * first:
+            labels.append("converges")
+        else:
+            labels.append("stuck")
+    return labels
+
+
+def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
+    kept = copy.deepcopy(model.state_dict())
+    inner = copy.deepcopy(optimiser.state_dict())
+    rates, losses = [], []
+    for k in range(steps):
+        rate = low * (high / low) ** (k / (steps - 1))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        x, y = batches[k % len(batches)]
+        optimiser.zero_grad()
+        loss = loss_fn(model(x), y)
+        rates.append(rate)
+        losses.append(loss.item())
+        loss.backward()
+        optimiser.step()
+    model.load_state_dict(kept)
+    optimiser.load_state_dict(inner)
+    return rates, losses
+
+# %% 4.4 wrong "NaN does not stop it" expect "A loss that is not finite ends the test"
+def lr_sweep(f, w0, rates, steps):
+    labels = []
+    for rate in rates:
+        w = w0.detach().clone().requires_grad_()
+        first = f(w).item()
+        for _ in range(steps):
+            (g,) = torch.autograd.grad(f(w), w)
+            with torch.no_grad():
+                w -= rate * g
+        last = f(w).item()
+        if not math.isfinite(last) or last > 1.01 * first:
+            labels.append("diverges")
+        elif last < 0.99 * first:
+            labels.append("converges")
+        else:
+            labels.append("stuck")
+    return labels
+
+
+def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
+    kept = copy.deepcopy(model.state_dict())
+    inner = copy.deepcopy(optimiser.state_dict())
+    rates, losses = [], []
+    for k in range(steps):
+        rate = low * (high / low) ** (k / (steps - 1))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        x, y = batches[k % len(batches)]
+        optimiser.zero_grad()
+        loss = loss_fn(model(x), y)
+        rates.append(rate)
+        losses.append(loss.item())
+        if losses[-1] > 4 * min(losses):
+            break
+        loss.backward()
+        optimiser.step()
+    model.load_state_dict(kept)
+    optimiser.load_state_dict(inner)
+    return rates, losses
+
+# %% 4.4 wrong "always the first batch" expect "Each rate takes the next batch"
+def lr_sweep(f, w0, rates, steps):
+    labels = []
+    for rate in rates:
+        w = w0.detach().clone().requires_grad_()
+        first = f(w).item()
+        for _ in range(steps):
+            (g,) = torch.autograd.grad(f(w), w)
+            with torch.no_grad():
+                w -= rate * g
+        last = f(w).item()
+        if not math.isfinite(last) or last > 1.01 * first:
+            labels.append("diverges")
+        elif last < 0.99 * first:
+            labels.append("converges")
+        else:
+            labels.append("stuck")
+    return labels
+
+
+def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
+    kept = copy.deepcopy(model.state_dict())
+    inner = copy.deepcopy(optimiser.state_dict())
+    rates, losses = [], []
+    for k in range(steps):
+        rate = low * (high / low) ** (k / (steps - 1))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        x, y = batches[0]
+        optimiser.zero_grad()
+        loss = loss_fn(model(x), y)
+        rates.append(rate)
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+            break
+        loss.backward()
+        optimiser.step()
+    model.load_state_dict(kept)
+    optimiser.load_state_dict(inner)
+    return rates, losses
+
+# %% 4.4 right "SGD for the sweep, logspace and a try-finally for the finder"
+def lr_sweep(f, w0, rates, steps):
+    def run(rate):
+        w = nn.Parameter(w0.detach().clone())
+        optimiser = torch.optim.SGD([w], lr=rate)
+        first = float(f(w))
+        for _ in range(steps):
+            optimiser.zero_grad()
+            f(w).backward()
+            optimiser.step()
+        ratio = float(f(w)) / first
+        if ratio < 0.99:
+            return "converges"
+        return "stuck" if ratio <= 1.01 else "diverges"
+
+    return [run(rate) for rate in rates]
+
+
+def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
+    weights = {name: t.clone() for name, t in model.state_dict().items()}
+    inner = copy.deepcopy(optimiser.state_dict())
+    grid = torch.logspace(math.log10(low), math.log10(high), steps, dtype=torch.float64).tolist()
+    best, rates, losses = math.inf, [], []
+    try:
+        for k, rate in enumerate(grid):
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            x, y = batches[k % len(batches)]
+            loss = loss_fn(model(x), y)
+            rates.append(rate)
+            losses.append(float(loss))
+            best = min(best, losses[-1])
+            if not losses[-1] <= 4 * best:
+                return rates, losses
+            optimiser.zero_grad(set_to_none=False)
+            loss.backward()
+            optimiser.step()
+        return rates, losses
+    finally:
+        model.load_state_dict(weights)
+        optimiser.load_state_dict(inner)
+        optimiser.zero_grad()
+
+# %% 4.4 right "torch.func, and a running product"
+def lr_sweep(f, w0, rates, steps):
+    labels = []
+    slope = torch.func.grad(f)
+    for rate in rates:
+        w = w0.clone()
+        for _ in range(steps):
+            w = w - rate * slope(w)
+        first, last = f(w0), f(w)
+        if last.isfinite() and last <= 1.01 * first:
+            labels.append("converges" if last < 0.99 * first else "stuck")
+        else:
+            labels.append("diverges")
+    return labels
+
+
+def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
+    saved = copy.deepcopy([model.state_dict(), optimiser.state_dict()])
+    ratio = (high / low) ** (1 / (steps - 1))
+    rate, rates, losses = low, [], []
+    while len(rates) < steps:
+        for group in optimiser.param_groups:
+            group.update(lr=rate)
+        x, y = batches[len(rates) % len(batches)]
+        loss = loss_fn(model(x), y)
+        rates.append(rate)
+        losses.append(loss.item())
+        if math.isnan(losses[-1]) or math.isinf(losses[-1]) or losses[-1] > 4 * min(losses):
+            break
+        model.zero_grad()
+        loss.backward()
+        optimiser.step()
+        rate *= ratio
+    for thing, state in zip((model, optimiser), saved):
+        thing.load_state_dict(state)
+    return rates, losses

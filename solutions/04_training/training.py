@@ -856,6 +856,229 @@ for group in optimiser.param_groups:
 # The rate lives in `param_groups`, a list of dicts, and nowhere else. That is where you read it, and where every scheduler writes it.
 
 # %% [markdown]
+# ## The learning rate
+#
+# Descent on a parabola with curvature L, ½Lw², multiplies w by 1 − lr · L in each step. So: below 2/L it converges, fastest at 1/L; at 2/L it hops for ever between w and −w; above, it grows without end. A network has many curvatures, and the steepest sets the limit.
+#
+# "Too large a rate gives NaN", you may read. For which optimiser? Train the sine network for 20 epochs at each rate:
+
+# %% alt="Final loss against the logarithm of the learning rate for SGD and Adam. Both curves fall from the left. SGD is lowest at a rate of 0.1 and its line ends there: larger rates gave NaN. Adam is lowest between 0.01 and 0.1 and its line goes on to a rate of 10, rising to a loss of several units."
+exponents = [-4, -3.5, -3, -2.5, -2, -1.5, -1, -0.5, 0, 0.5, 1]
+finals = {"SGD": [], "Adam": []}
+for name, ends in finals.items():
+    for exponent in exponents:
+        model, order = small_net(), seeded(0)
+        optimiser = getattr(torch.optim, name)(model.parameters(), lr=10**exponent)
+        for _ in range(20):
+            for batch_x, batch_y in Batches(x, y, 32, order):
+                optimiser.zero_grad()
+                loss = F.mse_loss(model(batch_x), batch_y)
+                loss.backward()
+                optimiser.step()
+        ends.append(F.mse_loss(model(x), y).item())
+    print(f"{name:4}", [float(f"{end:.2g}") for end in ends])
+label = "log₁₀ of the learning rate"
+plots.curves(
+    finals, x=exponents, title="Loss after 20 epochs", xlabel=label, ylabel="loss", log=True
+)
+
+# %% [markdown]
+# Three regimes: too small, and nothing happens; good; too large. *Too large* has two faces. SGD multiplies its own error and is soon NaN, where its line ends. Adam's steps are never much longer than lr, so it does not diverge; it jumps about on a **plateau**, here with a loss of several units. A loss that stands still may mean a rate that is far too *high*.
+#
+# A **range test** finds the good region in one short run: raise the rate a little with each batch, note the losses, stop when they explode. Choose a rate well below the explosion, about a tenth.
+
+# %% [markdown]
+# ### Exercise 4.4 · Sweep and range test
+# ★★★☆☆ · 20 min · implementation · 6 points
+#
+# `lr_sweep`: for each rate, afresh from `w0`, `steps` steps of plain gradient descent on `f`. Compare the last value of f with the first: not finite, or above 1.01 times the first, is `"diverges"`; below 0.99 times it is `"converges"`; otherwise `"stuck"`. For (w − 1)² from 3, with rates 0.1, 1 and 1.1: converges, stuck, diverges.
+#
+# `lr_finder`: `steps` rates in equal *ratios*, from `low` to `high`, both included: 0.001, 0.01, 0.1. At rate number k, set it in every parameter group, note rate and loss on batch k (begin again when they run out), take a step. If the noted loss is not finite, or above 4 times the lowest so far, stop there, without that step. Afterwards model and optimiser are as before, inner state and learning rate included.
+#
+# <details><summary>Hint 1</summary>
+#
+# Every comparison with NaN is false. Ask `math.isfinite` first. What `state_dict()` returns changes with the model: keep a `copy.deepcopy`.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `rate = low * (high / low) ** (k / (steps - 1))`, `batches[k % len(batches)]`, and at the end two calls of `load_state_dict`.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-4-4"}
+def lr_sweep(f, w0: torch.Tensor, rates: list[float], steps: int) -> list[str]:
+    """ "converges", "stuck" or "diverges" for each rate. f: tensor → positive scalar."""
+    ### BEGIN SOLUTION
+    labels = []
+    for rate in rates:
+        w = w0.detach().clone().requires_grad_()
+        first = f(w).item()
+        for _ in range(steps):
+            (g,) = torch.autograd.grad(f(w), w)
+            with torch.no_grad():
+                w -= rate * g
+        last = f(w).item()
+        if not math.isfinite(last) or last > 1.01 * first:
+            labels.append("diverges")
+        else:
+            labels.append("converges" if last < 0.99 * first else "stuck")
+    return labels
+    ### END SOLUTION
+
+
+def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
+    """(rates, losses), two lists of floats of one length, at most `steps`.
+
+    batches: a list of (x, y). Model and optimiser end as they came.
+    """
+    ### BEGIN SOLUTION
+    kept = copy.deepcopy((model.state_dict(), optimiser.state_dict()))
+    rates, losses = [], []
+    for k in range(steps):
+        rates.append(low * (high / low) ** (k / (steps - 1)))
+        for group in optimiser.param_groups:
+            group["lr"] = rates[-1]
+        x, y = batches[k % len(batches)]
+        optimiser.zero_grad()
+        loss = loss_fn(model(x), y)
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+            break
+        loss.backward()
+        optimiser.step()
+    model.load_state_dict(kept[0])
+    optimiser.load_state_dict(kept[1])
+    return rates, losses
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-4-4-check", "points": 1}
+# Arrange
+begin = torch.tensor(3.0)
+# Act
+verdicts = lr_sweep(lambda w: (w - 1) ** 2, begin, [0.1, 1.0, 1.1], 20)
+# Assert
+check.equal(
+    verdicts,
+    ["converges", "stuck", "diverges"],
+    "rates 0.1, 1 and 1.1 on (w - 1)²",
+    hint="Compare f after the last step with f before the first, and start each rate from w0",
+)
+
+# %% nbgrader={"grade_id": "ex-4-4-check-2", "points": 1}
+# Arrange
+x_find, y_find = torch.tensor([[1.0]]), torch.tensor([[0.0]])
+# Act
+finder_line = nn.Linear(1, 1, bias=False)
+with torch.no_grad():
+    finder_line.weight.fill_(1.0)
+finder_rule = torch.optim.SGD(finder_line.parameters(), lr=0.5)
+tried, seen = lr_finder(finder_line, [(x_find, y_find)], F.mse_loss, finder_rule, 0.001, 0.1, 3)
+# Assert
+check.close(
+    tried,
+    [0.001, 0.01, 0.1],
+    "three rates from 0.001 to 0.1",
+    ideas={"Equal ratios are asked for, not equal differences": [0.001, 0.0505, 0.1]},
+)
+check.close(
+    seen,
+    [1.0, 0.996004, 0.956563],
+    "their losses",
+    ideas={"The rates were not used: set group['lr'] in every parameter group": [1.0, 0.0, 0.0]},
+    rtol=1e-4,
+    hint="Note the loss before the step that is taken at this rate",
+)
+
+# %% tags=["raises-exception"] alt="Loss against the logarithm of the learning rate in one range test. It stays flat near 0.7 up to a rate of about 0.01, falls to about 0.15 near 0.1, then shoots up and the test stops before 1."
+model = small_net()
+optimiser = torch.optim.SGD(model.parameters(), lr=0.05)
+batches = list(Batches(x, y, 50, seeded(0)))
+rates, losses = lr_finder(model, batches, F.mse_loss, optimiser, 1e-4, 10, 60)
+print(f"stopped at {rates[-1]:.1g} after {len(rates)} batches")
+exponents = [math.log10(rate) for rate in rates]
+plots.curves({"SGD": losses}, x=exponents, title="A range test", xlabel=label, ylabel="loss")
+
+# %% [markdown]
+# Flat, a valley, a wall: in fewer batches than nine epochs have. A rate of about a tenth of the wall is a good first guess, and the sweep agrees.
+#
+# ## Clipping
+#
+# One freak batch can send the weights far away. `clip_grad_norm_` takes all gradients as one long vector and shortens it to a largest length. It keeps the *direction*; cutting each number by itself, `clip_grad_value_`, does not.
+
+# %%
+clip, clip_each = nn.utils.clip_grad_norm_, nn.utils.clip_grad_value_
+for g in ([3.0, 4.0], [30.0, 4.0], [0.3, 0.4], [math.nan, 4.0]):
+    ends = []
+    for way in (clip, clip_each):
+        w = torch.zeros(2, requires_grad=True)
+        w.grad = torch.tensor(g)
+        found = way([w], 1.0)
+        ends.append(w.grad.tolist())
+        length = found.item() if way is clip else length
+    by_norm, by_value = ([round(v, 2) for v in end] for end in ends)
+    print(f"{g}: length {length:.3g}; by norm {by_norm}, by value {by_value}")
+print("one NaN, told to be strict:", complaint(lambda: clip([w], 1.0, error_if_nonfinite=True)))
+
+# %% [markdown]
+# It stands between `backward()` and `step()`, and returns the length *before* clipping. Log it: if most steps are clipped, your clip is your learning rate. Note the last row: one NaN spreads to *all* gradients. `error_if_nonfinite=True` stops in time.
+#
+# ## Changing the rate on the way
+#
+# Large steps first, small ones at the end: a **scheduler** writes the rate for you. Each call of its `step()` moves it on by one unit; what a unit is, an epoch or a batch, *you* decide by where you call it. `StepLR` multiplies by gamma every so many units, `ExponentialLR` in each, `CosineAnnealingLR` follows half a cosine, `ReduceLROnPlateau` waits for a loss that no longer improves.
+
+# %% [markdown]
+# ### Predict 4.4 · A schedule in a hurry
+# ★☆☆☆☆ · 2 min · conceptual · 1 point
+#
+# ```python
+# optimiser = torch.optim.SGD(model.parameters(), lr=0.001)
+# scheduler = StepLR(optimiser, step_size=30, gamma=0.1)   # every 30 epochs
+# for epoch in range(90):
+#     for x, y in loader:                                  # 100 batches
+#         train_step(model, optimiser, x, y)
+#         scheduler.step()
+# ```
+#
+# What is the rate after the *first* epoch?
+#
+# - a: 0.001, since 30 epochs are not over
+# - b: 0.0001
+# - c: 0.000001
+
+# %% nbgrader={"grade_id": "predict-4-4"}
+# Write your choice: predict_4_4 = "a", "b" or "c"
+### BEGIN SOLUTION
+predict_4_4 = "c"
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "predict-4-4-check", "points": 0}
+# Arrange
+# Act
+choice = predict_4_4
+# Assert
+check.one_of(choice, ("a", "b", "c"), "your choice")
+
+# %%
+schedulers = torch.optim.lr_scheduler
+optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.001)
+scheduler = schedulers.StepLR(optimiser, step_size=30, gamma=0.1)
+for batch in range(1, 101):
+    optimiser.step()
+    scheduler.step()
+    if batch % 25 == 0:
+        print(f"after {batch:3} calls: {optimiser.param_groups[0]['lr']:.0e}", end="   ")
+print()
+plateau = schedulers.ReduceLROnPlateau(optimiser, patience=2)
+print("plateau.step() without a loss:", complaint(plateau.step))
+print("plateau.step(0.7):            ", complaint(plateau.step, 0.7))
+
+# %% [markdown]
+# A scheduler counts calls and knows nothing of epochs: 1e-06 after 100 batches, and the network stands still. Say the unit in a comment. A scheduler for epochs is called once an epoch, after all `optimiser.step()`s; the plateau one alone wants the validation loss. And give an optimiser *one* scheduler: several that write the same rate fight.
+
+# %% [markdown]
 # ## What to remember
 #
 # - later
@@ -1518,4 +1741,234 @@ check.close(
 )
 check.unchanged(pulls_leaf, same_pull, "the gradients", hint="Work on g + … , not on p.grad itself")
 check.equal(facts_leaf, [True] * 4, "still leaves that ask for gradients")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "predict-4-4-hidden-1", "points": 1}
+# Hidden test predict 4.4 · a schedule in a hurry · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+# Act
+choice = predict_4_4
+# Assert
+check.equal(
+    choice,
+    "c",
+    "your choice",
+    ideas={
+        "The comment speaks of epochs, but the scheduler counts how often it is called": "a",
+        "Count the calls: how often do 30 go into 100?": "b",
+    },
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-4-hidden-1", "points": 1}
+# Hidden test 4.4 · a parabola at, below and above 2/L · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+top = torch.tensor([1.0, -2.0])
+top_before = top.clone()
+# Act
+bends = torch.tensor([4.0, 1.0])
+judged = lr_sweep(lambda w: (bends * w**2).sum() / 2 + 0.001, top, [50.0, 0.475, 0.525, 1e-9], 100)
+edge_case = lr_sweep(lambda w: 2 * (w**2).sum(), top, [0.475, 0.5, 0.525], 100)
+short_run = lr_sweep(lambda w: 2 * (w**2).sum(), top, [0.525], 1)
+top_after = observe.copy(top)
+# Assert
+check.equal(
+    judged,
+    ["diverges", "converges", "diverges", "stuck"],
+    "rates 50, 1.9/L, 2.1/L and a tiny one",
+    ideas={
+        "NaN slipped through: every comparison with it is false": [
+            "stuck",
+            "converges",
+            "diverges",
+            "stuck",
+        ],
+        "NaN slipped through, and counts as success": [
+            "converges",
+            "converges",
+            "diverges",
+            "stuck",
+        ],
+        "Each rate must start from w0, not where the last one ended": ["diverges"] * 4,
+    },
+)
+check.equal(
+    edge_case,
+    ["converges", "stuck", "diverges"],
+    "rates 1.9/L, 2/L and 2.1/L",
+    hint="Between 0.99 and 1.01 times the first value is stuck",
+)
+check.equal(short_run, ["diverges"], "a single step at 2.1/L", hint="Take `steps` steps")
+check.unchanged(top_after, top_before, "w0")
+### END HIDDEN TESTS
+
+
+# %% nbgrader={"grade_id": "ex-4-4-reference", "points": 0}
+### BEGIN HIDDEN TESTS
+def finder_reference(weights, batches, rates, groups=1):
+    """Losses of a linear model trained by SGD with one batch and one rate after the other."""
+    model = nn.Linear(2, 1)
+    model.load_state_dict(weights)
+    parts = [{"params": [p]} for p in model.parameters()]
+    optimiser = torch.optim.SGD(parts, lr=0.0)
+    losses = []
+    for k, rate in enumerate(rates):
+        for group in optimiser.param_groups[:groups]:
+            group["lr"] = rate
+        x, y = batches[k % len(batches)]
+        optimiser.zero_grad()
+        loss = F.mse_loss(model(x), y)
+        losses.append(loss.item())
+        loss.backward()
+        optimiser.step()
+    return losses
+
+
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-4-hidden-2", "points": 1}
+# Hidden test 4.4 · rates and losses of the range test · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_range = torch.randn(3, 8, 2, generator=seeded(441))
+y_range = torch.randn(3, 8, 1, generator=seeded(442))
+w_range = {"weight": torch.tensor([[0.5, -1.0]]), "bias": torch.tensor([0.3])}
+pairs_range = [(a.clone(), b.clone()) for a, b in zip(x_range, y_range, strict=True)]
+copy_range = {name: t.clone() for name, t in w_range.items()}
+geometric = [1e-4 * 2000 ** (k / 7) for k in range(8)]
+linear = torch.linspace(1e-4, 0.2, 8).tolist()
+losses_range = finder_reference(copy_range, pairs_range, geometric, 2)
+first_group = finder_reference(copy_range, pairs_range, geometric, 1)
+first_batch = finder_reference(copy_range, pairs_range[:1], geometric, 2)
+# Act
+model_range = nn.Linear(2, 1)
+model_range.load_state_dict(w_range)
+parts_range = [{"params": [model_range.weight]}, {"params": [model_range.bias], "lr": 0.0}]
+sgd_range = torch.optim.SGD(parts_range, lr=0.1)
+list_range = [(x_range[k], y_range[k]) for k in range(3)]
+rates_range, seen_range = lr_finder(model_range, list_range, F.mse_loss, sgd_range, 1e-4, 0.2, 8)
+# Assert
+check.close(
+    rates_range,
+    geometric,
+    "eight rates from 0.0001 to 0.2",
+    ideas={"Equal ratios are asked for, not equal differences": linear},
+    rtol=1e-4,
+)
+check.close(
+    seen_range,
+    losses_range,
+    "the losses on three batches in turn",
+    ideas={
+        "Only the first parameter group got the rate": first_group,
+        "Each rate takes the next batch, not the first one again": first_batch,
+    },
+    rtol=1e-4,
+    hint="Clear, forward, note the loss, backward, step",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-4-hidden-3", "points": 1}
+# Hidden test 4.4 · stops at an explosion and at NaN · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+one_row, no_goal = torch.ones(1, 1), torch.zeros(1, 1)
+factor, weight_now, blown = 10.0 ** (1 / 3), 1.0, []
+for k in range(10):
+    blown.append(weight_now**2)
+    if blown[-1] > 4 * min(blown):
+        break
+    weight_now *= 1 - 2 * 0.01 * factor**k
+spoilt_row = torch.full((1, 1), math.nan)
+ruin = [1.0, 0.9604, math.nan]
+# Act
+explosive, fragile = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
+with torch.no_grad():
+    explosive.weight.fill_(1.0)
+    fragile.weight.fill_(1.0)
+sgd_explosive = torch.optim.SGD(explosive.parameters(), lr=0.1)
+sgd_fragile = torch.optim.SGD(fragile.parameters(), lr=0.1)
+_, losses_explosive = lr_finder(
+    explosive, [(one_row, no_goal)], F.mse_loss, sgd_explosive, 0.01, 10.0, 10
+)
+batches_fragile = [(one_row, no_goal), (one_row, no_goal), (spoilt_row, no_goal)]
+rates_fragile, losses_fragile = lr_finder(
+    fragile, batches_fragile, F.mse_loss, sgd_fragile, 0.01, 0.01, 6
+)
+weight_fragile = fragile.weight.item()
+# Assert
+check.close(
+    losses_explosive,
+    blown,
+    "the losses up to the explosion",
+    rtol=1e-3,
+    hint="Note the loss that is above 4 times the lowest so far, then stop",
+)
+check.close(
+    losses_fragile,
+    ruin,
+    "the losses up to a NaN",
+    rtol=1e-3,
+    hint="A loss that is not finite ends the test; no comparison with > or < sees NaN",
+)
+check.close(rates_fragile, [0.01] * 3, "as many rates as losses")
+check.close(weight_fragile, 1.0, "the weight afterwards", hint="Restore it on every way out")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-4-hidden-4", "points": 1}
+# Hidden test 4.4 · model and optimiser afterwards · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_back = torch.randn(12, 3, generator=seeded(443))
+y_back = torch.randn(12, 1, generator=seeded(444))
+w_back = torch.randn(1, 3, generator=seeded(445))
+x_ref, y_ref, w_ref = x_back.clone(), y_back.clone(), w_back.clone()
+norm_ref = nn.BatchNorm1d(3)
+line_ref = nn.Linear(3, 1, bias=False)
+with torch.no_grad():
+    line_ref.weight.copy_(w_ref)
+model_ref = nn.Sequential(norm_ref, line_ref)
+rule_ref = torch.optim.SGD(model_ref.parameters(), lr=0.05, momentum=0.9)
+trail_ref = []
+for _turn in range(4):
+    rule_ref.zero_grad()
+    F.mse_loss(model_ref(x_ref), y_ref).backward()
+    rule_ref.step()
+    trail_ref.append({k: t.detach().clone() for k, t in model_ref.state_dict().items()})
+# Act
+line_back = nn.Linear(3, 1, bias=False)
+with torch.no_grad():
+    line_back.weight.copy_(w_back)
+model_back = nn.Sequential(nn.BatchNorm1d(3), line_back)
+rule_back = torch.optim.SGD(model_back.parameters(), lr=0.05, momentum=0.9)
+states_back = []
+for turn in range(4):
+    if turn == 2:
+        lr_finder(model_back, [(x_back, y_back)], F.mse_loss, rule_back, 1e-3, 1.0, 10)
+        states_back = [observe.state(model_back)]
+    rule_back.zero_grad()
+    F.mse_loss(model_back(x_back), y_back).backward()
+    rule_back.step()
+after_back, end_back = states_back[0], observe.state(model_back)
+rate_back = rule_back.param_groups[0]["lr"]
+# Assert
+check.close(
+    after_back,
+    trail_ref[1],
+    "the model right after the test",
+    rtol=1e-4,
+    hint="state_dict() holds the living tensors: keep a deepcopy, and load it back",
+)
+check.close(
+    rate_back, 0.05, "the learning rate after the test", hint="Load the optimiser's state back too"
+)
+check.close(
+    end_back,
+    trail_ref[3],
+    "training that goes on after the test",
+    rtol=1e-3,
+    hint="The optimiser's memory (momentum) must be as before: deepcopy its state_dict, load it back",
+)
 ### END HIDDEN TESTS
