@@ -1259,7 +1259,7 @@ def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
     optimiser.load_state_dict(inner)
     return rates, losses
 
-# %% 4.4 wrong "one start for all rates" expect "rates 0.1, 1 and 1.1"
+# %% 4.4 wrong "one start for all rates" expect "Each rate must start from w0"
 def lr_sweep(f, w0, rates, steps):
     labels = []
     w = w0.detach().clone().requires_grad_()
@@ -1827,3 +1827,1502 @@ def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
     for thing, state in zip((model, optimiser), saved):
         thing.load_state_dict(state)
     return rates, losses
+
+# %% 4.5 wrong "a tie counts as improvement" expect "A tie is no improvement"
+class EarlyStopping:
+    def __init__(self, patience, min_delta=0.0):
+        self.patience, self.min_delta = patience, min_delta
+        self.best_loss, self.best_epoch = math.inf, None
+        self.state, self.epoch, self.bad = None, -1, 0
+
+    def step(self, loss, model):
+        self.epoch += 1
+        if math.isfinite(loss) and loss <= self.best_loss - self.min_delta:
+            self.best_loss, self.best_epoch, self.bad = loss, self.epoch, 0
+            self.state = copy.deepcopy(model.state_dict())
+        else:
+            self.bad += 1
+        return self.bad >= self.patience
+
+    def restore(self, model):
+        if self.state is not None:
+            model.load_state_dict(self.state)
+
+
+def onset(train, val):
+    best = val.index(min(val))
+    if val[-1] > val[best] and train[-1] < train[best]:
+        return best
+    return None
+
+# %% 4.5 wrong "the counter is not reset" expect "sets the count of bad epochs back to 0"
+class EarlyStopping:
+    def __init__(self, patience, min_delta=0.0):
+        self.patience, self.min_delta = patience, min_delta
+        self.best_loss, self.best_epoch = math.inf, None
+        self.state, self.epoch, self.bad = None, -1, 0
+
+    def step(self, loss, model):
+        self.epoch += 1
+        if math.isfinite(loss) and loss < self.best_loss - self.min_delta:
+            self.best_loss, self.best_epoch = loss, self.epoch
+            self.state = copy.deepcopy(model.state_dict())
+        else:
+            self.bad += 1
+        return self.bad >= self.patience
+
+    def restore(self, model):
+        if self.state is not None:
+            model.load_state_dict(self.state)
+
+
+def onset(train, val):
+    best = val.index(min(val))
+    if val[-1] > val[best] and train[-1] < train[best]:
+        return best
+    return None
+
+# %% 4.5 wrong "the best state is an alias" expect "so keep a deepcopy"
+class EarlyStopping:
+    def __init__(self, patience, min_delta=0.0):
+        self.patience, self.min_delta = patience, min_delta
+        self.best_loss, self.best_epoch = math.inf, None
+        self.state, self.epoch, self.bad = None, -1, 0
+
+    def step(self, loss, model):
+        self.epoch += 1
+        if math.isfinite(loss) and loss < self.best_loss - self.min_delta:
+            self.best_loss, self.best_epoch, self.bad = loss, self.epoch, 0
+            self.state = model.state_dict()
+        else:
+            self.bad += 1
+        return self.bad >= self.patience
+
+    def restore(self, model):
+        if self.state is not None:
+            model.load_state_dict(self.state)
+
+
+def onset(train, val):
+    best = val.index(min(val))
+    if val[-1] > val[best] and train[-1] < train[best]:
+        return best
+    return None
+
+# %% 4.5 wrong "a shallow copy" expect "so keep a deepcopy"
+class EarlyStopping:
+    def __init__(self, patience, min_delta=0.0):
+        self.patience, self.min_delta = patience, min_delta
+        self.best_loss, self.best_epoch = math.inf, None
+        self.state, self.epoch, self.bad = None, -1, 0
+
+    def step(self, loss, model):
+        self.epoch += 1
+        if math.isfinite(loss) and loss < self.best_loss - self.min_delta:
+            self.best_loss, self.best_epoch, self.bad = loss, self.epoch, 0
+            self.state = dict(model.state_dict())
+        else:
+            self.bad += 1
+        return self.bad >= self.patience
+
+    def restore(self, model):
+        if self.state is not None:
+            model.load_state_dict(self.state)
+
+
+def onset(train, val):
+    best = val.index(min(val))
+    if val[-1] > val[best] and train[-1] < train[best]:
+        return best
+    return None
+
+# %% 4.5 wrong "NaN as the first loss becomes the best" expect "NaN and infinities come by"
+class EarlyStopping:
+    def __init__(self, patience, min_delta=0.0):
+        self.patience, self.min_delta = patience, min_delta
+        self.best_loss, self.best_epoch = math.inf, None
+        self.state, self.epoch, self.bad = None, -1, 0
+
+    def step(self, loss, model):
+        self.epoch += 1
+        if self.best_epoch is None or loss < self.best_loss - self.min_delta:
+            self.best_loss, self.best_epoch, self.bad = loss, self.epoch, 0
+            self.state = copy.deepcopy(model.state_dict())
+        else:
+            self.bad += 1
+        return self.bad >= self.patience
+
+    def restore(self, model):
+        if self.state is not None:
+            model.load_state_dict(self.state)
+
+
+def onset(train, val):
+    best = val.index(min(val))
+    if val[-1] > val[best] and train[-1] < train[best]:
+        return best
+    return None
+
+# %% 4.5 wrong "minus infinity is a record" expect "NaN and infinities come by"
+class EarlyStopping:
+    def __init__(self, patience, min_delta=0.0):
+        self.patience, self.min_delta = patience, min_delta
+        self.best_loss, self.best_epoch = math.inf, None
+        self.state, self.epoch, self.bad = None, -1, 0
+
+    def step(self, loss, model):
+        self.epoch += 1
+        if loss < self.best_loss - self.min_delta:
+            self.best_loss, self.best_epoch, self.bad = loss, self.epoch, 0
+            self.state = copy.deepcopy(model.state_dict())
+        else:
+            self.bad += 1
+        return self.bad >= self.patience
+
+    def restore(self, model):
+        if self.state is not None:
+            model.load_state_dict(self.state)
+
+
+def onset(train, val):
+    best = val.index(min(val))
+    if val[-1] > val[best] and train[-1] < train[best]:
+        return best
+    return None
+
+# %% 4.5 wrong "patience off by one" expect "One epoch late"
+class EarlyStopping:
+    def __init__(self, patience, min_delta=0.0):
+        self.patience, self.min_delta = patience, min_delta
+        self.best_loss, self.best_epoch = math.inf, None
+        self.state, self.epoch, self.bad = None, -1, 0
+
+    def step(self, loss, model):
+        self.epoch += 1
+        if math.isfinite(loss) and loss < self.best_loss - self.min_delta:
+            self.best_loss, self.best_epoch, self.bad = loss, self.epoch, 0
+            self.state = copy.deepcopy(model.state_dict())
+        else:
+            self.bad += 1
+        return self.bad > self.patience
+
+    def restore(self, model):
+        if self.state is not None:
+            model.load_state_dict(self.state)
+
+
+def onset(train, val):
+    best = val.index(min(val))
+    if val[-1] > val[best] and train[-1] < train[best]:
+        return best
+    return None
+
+# %% 4.5 wrong "compares with the last loss" expect "Compare with the best loss, not with the last one"
+class EarlyStopping:
+    def __init__(self, patience, min_delta=0.0):
+        self.patience, self.min_delta = patience, min_delta
+        self.best_loss, self.best_epoch = math.inf, None
+        self.state, self.epoch, self.bad = None, -1, 0
+        self.last = math.inf
+
+    def step(self, loss, model):
+        self.epoch += 1
+        if math.isfinite(loss) and loss < self.last - self.min_delta:
+            self.best_loss, self.best_epoch, self.bad = loss, self.epoch, 0
+            self.state = copy.deepcopy(model.state_dict())
+        else:
+            self.bad += 1
+        self.last = loss
+        return self.bad >= self.patience
+
+    def restore(self, model):
+        if self.state is not None:
+            model.load_state_dict(self.state)
+
+
+def onset(train, val):
+    best = val.index(min(val))
+    if val[-1] > val[best] and train[-1] < train[best]:
+        return best
+    return None
+
+# %% 4.5 wrong "min_delta forgotten" expect "min_delta has no effect"
+class EarlyStopping:
+    def __init__(self, patience, min_delta=0.0):
+        self.patience, self.min_delta = patience, min_delta
+        self.best_loss, self.best_epoch = math.inf, None
+        self.state, self.epoch, self.bad = None, -1, 0
+
+    def step(self, loss, model):
+        self.epoch += 1
+        if math.isfinite(loss) and loss < self.best_loss:
+            self.best_loss, self.best_epoch, self.bad = loss, self.epoch, 0
+            self.state = copy.deepcopy(model.state_dict())
+        else:
+            self.bad += 1
+        return self.bad >= self.patience
+
+    def restore(self, model):
+        if self.state is not None:
+            model.load_state_dict(self.state)
+
+
+def onset(train, val):
+    best = val.index(min(val))
+    if val[-1] > val[best] and train[-1] < train[best]:
+        return best
+    return None
+
+# %% 4.5 wrong "keeps parameters, not buffers" expect "Buffers, such as"
+class EarlyStopping:
+    def __init__(self, patience, min_delta=0.0):
+        self.patience, self.min_delta = patience, min_delta
+        self.best_loss, self.best_epoch = math.inf, None
+        self.state, self.epoch, self.bad = None, -1, 0
+
+    def step(self, loss, model):
+        self.epoch += 1
+        if math.isfinite(loss) and loss < self.best_loss - self.min_delta:
+            self.best_loss, self.best_epoch, self.bad = loss, self.epoch, 0
+            self.state = {n: p.detach().clone() for n, p in model.named_parameters()}
+        else:
+            self.bad += 1
+        return self.bad >= self.patience
+
+    def restore(self, model):
+        if self.state is not None:
+            model.load_state_dict(self.state, strict=False)
+
+
+def onset(train, val):
+    best = val.index(min(val))
+    if val[-1] > val[best] and train[-1] < train[best]:
+        return best
+    return None
+
+# %% 4.5 wrong "restore hands out the kept tensors" expect "copy them"
+class EarlyStopping:
+    def __init__(self, patience, min_delta=0.0):
+        self.patience, self.min_delta = patience, min_delta
+        self.best_loss, self.best_epoch = math.inf, None
+        self.state, self.epoch, self.bad = None, -1, 0
+
+    def step(self, loss, model):
+        self.epoch += 1
+        if math.isfinite(loss) and loss < self.best_loss - self.min_delta:
+            self.best_loss, self.best_epoch, self.bad = loss, self.epoch, 0
+            self.state = copy.deepcopy(model.state_dict())
+        else:
+            self.bad += 1
+        return self.bad >= self.patience
+
+    def restore(self, model):
+        if self.state is not None:
+            model.load_state_dict(self.state, assign=True)
+
+
+def onset(train, val):
+    best = val.index(min(val))
+    if val[-1] > val[best] and train[-1] < train[best]:
+        return best
+    return None
+
+# %% 4.5 wrong "restore fails without a best" expect "your code raised"
+class EarlyStopping:
+    def __init__(self, patience, min_delta=0.0):
+        self.patience, self.min_delta = patience, min_delta
+        self.best_loss, self.best_epoch = math.inf, None
+        self.state, self.epoch, self.bad = None, -1, 0
+
+    def step(self, loss, model):
+        self.epoch += 1
+        if math.isfinite(loss) and loss < self.best_loss - self.min_delta:
+            self.best_loss, self.best_epoch, self.bad = loss, self.epoch, 0
+            self.state = copy.deepcopy(model.state_dict())
+        else:
+            self.bad += 1
+        return self.bad >= self.patience
+
+    def restore(self, model):
+        model.load_state_dict(self.state)
+
+
+def onset(train, val):
+    best = val.index(min(val))
+    if val[-1] > val[best] and train[-1] < train[best]:
+        return best
+    return None
+
+# %% 4.5 wrong "onset is the best epoch" expect "look at both ends"
+class EarlyStopping:
+    def __init__(self, patience, min_delta=0.0):
+        self.patience, self.min_delta = patience, min_delta
+        self.best_loss, self.best_epoch = math.inf, None
+        self.state, self.epoch, self.bad = None, -1, 0
+
+    def step(self, loss, model):
+        self.epoch += 1
+        if math.isfinite(loss) and loss < self.best_loss - self.min_delta:
+            self.best_loss, self.best_epoch, self.bad = loss, self.epoch, 0
+            self.state = copy.deepcopy(model.state_dict())
+        else:
+            self.bad += 1
+        return self.bad >= self.patience
+
+    def restore(self, model):
+        if self.state is not None:
+            model.load_state_dict(self.state)
+
+
+def onset(train, val):
+    return val.index(min(val))
+
+# %% 4.5 wrong "onset takes the last of equals" expect "onset of five runs"
+class EarlyStopping:
+    def __init__(self, patience, min_delta=0.0):
+        self.patience, self.min_delta = patience, min_delta
+        self.best_loss, self.best_epoch = math.inf, None
+        self.state, self.epoch, self.bad = None, -1, 0
+
+    def step(self, loss, model):
+        self.epoch += 1
+        if math.isfinite(loss) and loss < self.best_loss - self.min_delta:
+            self.best_loss, self.best_epoch, self.bad = loss, self.epoch, 0
+            self.state = copy.deepcopy(model.state_dict())
+        else:
+            self.bad += 1
+        return self.bad >= self.patience
+
+    def restore(self, model):
+        if self.state is not None:
+            model.load_state_dict(self.state)
+
+
+def onset(train, val):
+    best = max(k for k, v in enumerate(val) if v == min(val))
+    if val[-1] > val[best] and train[-1] < train[best]:
+        return best
+    return None
+
+# %% 4.5 right "remembers losses, counts backwards, clones"
+class EarlyStopping:
+    def __init__(self, patience, min_delta=0.0):
+        self.patience, self.min_delta = patience, min_delta
+        self.best_loss, self.best_epoch = math.inf, None
+        self.seen, self.kept = 0, {}
+
+    def step(self, loss, model):
+        better = self.best_loss - loss > self.min_delta and abs(loss) < math.inf
+        if better:
+            self.best_loss, self.best_epoch = loss, self.seen
+            self.kept = {name: t.detach().clone() for name, t in model.state_dict().items()}
+        self.seen += 1
+        since = self.seen - (0 if self.best_epoch is None else self.best_epoch + 1)
+        return since >= self.patience
+
+    def restore(self, model):
+        if self.kept:
+            with torch.no_grad():
+                for name, t in model.state_dict().items():
+                    t.copy_(self.kept[name])
+
+
+def onset(train, val):
+    best, lowest = 0, val[0]
+    for epoch, loss in enumerate(val):
+        if loss < lowest:
+            best, lowest = epoch, loss
+    if val[-1] <= lowest or train[-1] >= train[best]:
+        return None
+    return best
+
+# %% 4.5 right "a copy of the whole model"
+class EarlyStopping:
+    def __init__(self, patience, min_delta=0.0):
+        self.patience = patience
+        self.min_delta = min_delta
+        self.best_loss = math.inf
+        self.best_epoch = None
+        self.best_model = None
+        self.left = patience
+        self.epoch = 0
+
+    def step(self, loss, model):
+        loss = float(loss)
+        self.left -= 1
+        if loss == loss and abs(loss) != math.inf and loss + self.min_delta < self.best_loss:
+            self.best_loss = loss
+            self.best_epoch = self.epoch
+            self.best_model = copy.deepcopy(model)
+            self.left = self.patience
+        self.epoch += 1
+        return self.left <= 0
+
+    def restore(self, model):
+        if self.best_model is not None:
+            model.load_state_dict(self.best_model.state_dict())
+
+
+def onset(train, val):
+    best = int(torch.tensor(val).argmin())
+    return best if train[best] > train[-1] and val[best] < val[-1] else None
+
+# %% 4.6 wrong "validates in train mode" expect "validates in train mode"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X[train].mean(0), X[train].std(0)
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def validate(model, batches, loss_fn):
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for x, y in batches:
+            total += loss_fn(model(x), y).item() * len(y)
+            count += len(y)
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    state = copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        model.train()
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["val"], loss_fn)
+        report["val_loss"].append(val)
+        scheduler.step()
+        if val < best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+            if bad >= patience:
+                break
+    model.load_state_dict(state)
+    report["test_loss"] = validate(model, loaders["test"], loss_fn)
+    return report
+
+# %% 4.6 wrong "records gradients while validating" expect "Gradients are recorded while validating"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X[train].mean(0), X[train].std(0)
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def validate(model, batches, loss_fn):
+    model.eval()
+    total, count = 0.0, 0
+    for x, y in batches:
+        total += loss_fn(model(x), y).item() * len(y)
+        count += len(y)
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    state = copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        model.train()
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["val"], loss_fn)
+        report["val_loss"].append(val)
+        scheduler.step()
+        if val < best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+            if bad >= patience:
+                break
+    model.load_state_dict(state)
+    report["test_loss"] = validate(model, loaders["test"], loss_fn)
+    return report
+
+# %% 4.6 wrong "eval mode stays on" expect "Every epoch begins with model.train()"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X[train].mean(0), X[train].std(0)
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def validate(model, batches, loss_fn):
+    model.eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for x, y in batches:
+            total += loss_fn(model(x), y).item() * len(y)
+            count += len(y)
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    state = copy.deepcopy(model.state_dict())
+    model.train()
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["val"], loss_fn)
+        report["val_loss"].append(val)
+        scheduler.step()
+        if val < best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+            if bad >= patience:
+                break
+    model.load_state_dict(state)
+    report["test_loss"] = validate(model, loaders["test"], loss_fn)
+    return report
+
+# %% 4.6 wrong "the last weights, not the best" expect "load the best ones first"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X[train].mean(0), X[train].std(0)
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def validate(model, batches, loss_fn):
+    model.eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for x, y in batches:
+            total += loss_fn(model(x), y).item() * len(y)
+            count += len(y)
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    state = copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        model.train()
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["val"], loss_fn)
+        report["val_loss"].append(val)
+        scheduler.step()
+        if val < best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+            if bad >= patience:
+                break
+    report["test_loss"] = validate(model, loaders["test"], loss_fn)
+    return report
+
+# %% 4.6 wrong "the best weights are an alias" expect "load the best ones first"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X[train].mean(0), X[train].std(0)
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def validate(model, batches, loss_fn):
+    model.eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for x, y in batches:
+            total += loss_fn(model(x), y).item() * len(y)
+            count += len(y)
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    state = model.state_dict()
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        model.train()
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["val"], loss_fn)
+        report["val_loss"].append(val)
+        scheduler.step()
+        if val < best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = model.state_dict()
+        else:
+            bad += 1
+            if bad >= patience:
+                break
+    model.load_state_dict(state)
+    report["test_loss"] = validate(model, loaders["test"], loss_fn)
+    return report
+
+# %% 4.6 wrong "restores after the test" expect "load the best ones first"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X[train].mean(0), X[train].std(0)
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def validate(model, batches, loss_fn):
+    model.eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for x, y in batches:
+            total += loss_fn(model(x), y).item() * len(y)
+            count += len(y)
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    state = copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        model.train()
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["val"], loss_fn)
+        report["val_loss"].append(val)
+        scheduler.step()
+        if val < best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+            if bad >= patience:
+                break
+    report["test_loss"] = validate(model, loaders["test"], loss_fn)
+    model.load_state_dict(state)
+    return report
+
+# %% 4.6 wrong "scaler fitted on all data" expect "leak into training"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X.mean(0), X.std(0)
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def validate(model, batches, loss_fn):
+    model.eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for x, y in batches:
+            total += loss_fn(model(x), y).item() * len(y)
+            count += len(y)
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    state = copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        model.train()
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["val"], loss_fn)
+        report["val_loss"].append(val)
+        scheduler.step()
+        if val < best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+            if bad >= patience:
+                break
+    model.load_state_dict(state)
+    report["test_loss"] = validate(model, loaders["test"], loss_fn)
+    return report
+
+# %% 4.6 wrong "each part scaled by itself" expect "not their own"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    parts = {}
+    for name, rows in zip(("train", "val", "test"), order.split(list(sizes))):
+        part = X[rows]
+        parts[name] = ((part - part.mean(0)) / part.std(0), y[rows])
+    return parts
+
+
+def validate(model, batches, loss_fn):
+    model.eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for x, y in batches:
+            total += loss_fn(model(x), y).item() * len(y)
+            count += len(y)
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    state = copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        model.train()
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["val"], loss_fn)
+        report["val_loss"].append(val)
+        scheduler.step()
+        if val < best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+            if bad >= patience:
+                break
+    model.load_state_dict(state)
+    report["test_loss"] = validate(model, loaders["test"], loss_fn)
+    return report
+
+# %% 4.6 wrong "one mean for all columns" expect "use dim=0"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X[train].mean(), X[train].std()
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def validate(model, batches, loss_fn):
+    model.eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for x, y in batches:
+            total += loss_fn(model(x), y).item() * len(y)
+            count += len(y)
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    state = copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        model.train()
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["val"], loss_fn)
+        report["val_loss"].append(val)
+        scheduler.step()
+        if val < best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+            if bad >= patience:
+                break
+    model.load_state_dict(state)
+    report["test_loss"] = validate(model, loaders["test"], loss_fn)
+    return report
+
+# %% 4.6 wrong "tests in each epoch" expect "used a second time"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X[train].mean(0), X[train].std(0)
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def validate(model, batches, loss_fn):
+    model.eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for x, y in batches:
+            total += loss_fn(model(x), y).item() * len(y)
+            count += len(y)
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    state = copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        model.train()
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["val"], loss_fn)
+        report["val_loss"].append(val)
+        scheduler.step()
+        tested = validate(model, loaders["test"], loss_fn)
+        if val < best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = copy.deepcopy(model.state_dict())
+            kept_test = tested
+        else:
+            bad += 1
+            if bad >= patience:
+                break
+    model.load_state_dict(state)
+    report["test_loss"] = kept_test
+    return report
+
+# %% 4.6 wrong "chooses the best epoch on the test data" expect "the validation losses"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X[train].mean(0), X[train].std(0)
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def validate(model, batches, loss_fn):
+    model.eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for x, y in batches:
+            total += loss_fn(model(x), y).item() * len(y)
+            count += len(y)
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    state = copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        model.train()
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["test"], loss_fn)
+        report["val_loss"].append(val)
+        scheduler.step()
+        if val < best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+            if bad >= patience:
+                break
+    model.load_state_dict(state)
+    report["test_loss"] = validate(model, loaders["test"], loss_fn)
+    return report
+
+# %% 4.6 wrong "steps the scheduler with every batch" expect "moves with every batch"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X[train].mean(0), X[train].std(0)
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def validate(model, batches, loss_fn):
+    model.eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for x, y in batches:
+            total += loss_fn(model(x), y).item() * len(y)
+            count += len(y)
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    state = copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        model.train()
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            scheduler.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["val"], loss_fn)
+        report["val_loss"].append(val)
+        if val < best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+            if bad >= patience:
+                break
+    model.load_state_dict(state)
+    report["test_loss"] = validate(model, loaders["test"], loss_fn)
+    return report
+
+# %% 4.6 wrong "notes the rate too late" expect "after the scheduler had moved it"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X[train].mean(0), X[train].std(0)
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def validate(model, batches, loss_fn):
+    model.eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for x, y in batches:
+            total += loss_fn(model(x), y).item() * len(y)
+            count += len(y)
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    state = copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        model.train()
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["val"], loss_fn)
+        report["val_loss"].append(val)
+        scheduler.step()
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        if val < best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+            if bad >= patience:
+                break
+    model.load_state_dict(state)
+    report["test_loss"] = validate(model, loaders["test"], loss_fn)
+    return report
+
+# %% 4.6 wrong "stops one epoch late" expect "One epoch too many"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X[train].mean(0), X[train].std(0)
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def validate(model, batches, loss_fn):
+    model.eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for x, y in batches:
+            total += loss_fn(model(x), y).item() * len(y)
+            count += len(y)
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    state = copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        model.train()
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["val"], loss_fn)
+        report["val_loss"].append(val)
+        scheduler.step()
+        if val < best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+            if bad > patience:
+                break
+    model.load_state_dict(state)
+    report["test_loss"] = validate(model, loaders["test"], loss_fn)
+    return report
+
+# %% 4.6 wrong "never stops" expect "It never stops"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X[train].mean(0), X[train].std(0)
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def validate(model, batches, loss_fn):
+    model.eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for x, y in batches:
+            total += loss_fn(model(x), y).item() * len(y)
+            count += len(y)
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    state = copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        model.train()
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["val"], loss_fn)
+        report["val_loss"].append(val)
+        scheduler.step()
+        if val < best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+    model.load_state_dict(state)
+    report["test_loss"] = validate(model, loaders["test"], loss_fn)
+    return report
+
+# %% 4.6 wrong "mean of the batch means" expect "mean of the batch means"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X[train].mean(0), X[train].std(0)
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def validate(model, batches, loss_fn):
+    model.eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for x, y in batches:
+            total += loss_fn(model(x), y).item()
+            count += 1
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    state = copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        model.train()
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["val"], loss_fn)
+        report["val_loss"].append(val)
+        scheduler.step()
+        if val < best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+            if bad >= patience:
+                break
+    model.load_state_dict(state)
+    report["test_loss"] = validate(model, loaders["test"], loss_fn)
+    return report
+
+# %% 4.6 wrong "ties count as better" expect "A tie is not lower"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X[train].mean(0), X[train].std(0)
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def validate(model, batches, loss_fn):
+    model.eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for x, y in batches:
+            total += loss_fn(model(x), y).item() * len(y)
+            count += len(y)
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    state = copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        model.train()
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["val"], loss_fn)
+        report["val_loss"].append(val)
+        scheduler.step()
+        if val <= best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+            if bad >= patience:
+                break
+    model.load_state_dict(state)
+    report["test_loss"] = validate(model, loaders["test"], loss_fn)
+    return report
+
+# %% 4.6 wrong "seeds inside" expect "no seeding inside"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X[train].mean(0), X[train].std(0)
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def validate(model, batches, loss_fn):
+    model.eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for x, y in batches:
+            total += loss_fn(model(x), y).item() * len(y)
+            count += len(y)
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    torch.manual_seed(0)
+    state = copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        model.train()
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["val"], loss_fn)
+        report["val_loss"].append(val)
+        scheduler.step()
+        if val < best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+            if bad >= patience:
+                break
+    model.load_state_dict(state)
+    report["test_loss"] = validate(model, loaders["test"], loss_fn)
+    return report
+
+# %% 4.6 right "a function for training, one for measuring"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X[train].mean(0), X[train].std(0)
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def validate(model, batches, loss_fn):
+    model.eval()
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for x, y in batches:
+            total += loss_fn(model(x), y).item() * len(y)
+            count += len(y)
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    state = copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        model.train()
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["val"], loss_fn)
+        report["val_loss"].append(val)
+        scheduler.step()
+        if val < best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+            if bad >= patience:
+                break
+    model.load_state_dict(state)
+    report["test_loss"] = validate(model, loaders["test"], loss_fn)
+    return report
+
+# %% 4.6 right "an object holds the best, modes and gradients by one switch"
+def prepare(X, y, sizes, generator):
+    rows = torch.randperm(X.shape[0], generator=generator)
+    Xs, ys = X[rows].split(list(sizes)), y[rows].split(list(sizes))
+    std, mean = torch.std_mean(Xs[0], dim=0)
+    return {k: ((p - mean) / std, q) for k, p, q in zip(["train", "val", "test"], Xs, ys)}
+
+
+class Meter:
+    def __init__(self):
+        self.sum, self.n = 0.0, 0
+
+    def add(self, loss, n):
+        self.sum, self.n = self.sum + float(loss) * n, self.n + n
+
+    @property
+    def mean(self):
+        return self.sum / self.n
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    train_loss, val_loss, rates, states = [], [], [], []
+    for _ in range(epochs):
+        rates += [group["lr"] for group in optimiser.param_groups][:1]
+        meter = Meter()
+        for x, y in loaders["train"]:
+            model.train()
+            loss = loss_fn(model(x), y)
+            for p in model.parameters():
+                p.grad = None
+            loss.backward()
+            optimiser.step()
+            meter.add(loss.detach(), y.shape[0])
+        train_loss.append(meter.mean)
+        meter = Meter()
+        model.eval()
+        with torch.inference_mode():
+            for x, y in loaders["val"]:
+                meter.add(loss_fn(model(x), y), y.shape[0])
+        val_loss.append(meter.mean)
+        states.append({k: v.clone() for k, v in model.state_dict().items()})
+        scheduler.step()
+        best = val_loss.index(min(val_loss))
+        if len(val_loss) - 1 - best >= patience:
+            break
+    model.load_state_dict(states[best])
+    meter = Meter()
+    with torch.no_grad():
+        for x, y in loaders["test"]:
+            meter.add(loss_fn(model(x), y), y.shape[0])
+    return {
+        "train_loss": train_loss,
+        "val_loss": val_loss,
+        "lr": rates,
+        "best_epoch": best,
+        "test_loss": meter.mean,
+    }

@@ -1079,6 +1079,313 @@ print("plateau.step(0.7):            ", complaint(plateau.step, 0.7))
 # A scheduler counts calls and knows nothing of epochs: 1e-06 after 100 batches, and the network stands still. Say the unit in a comment. A scheduler for epochs is called once an epoch, after all `optimiser.step()`s; the plateau one alone wants the validation loss. And give an optimiser *one* scheduler: several that write the same rate fight.
 
 # %% [markdown]
+# ## When to stop
+#
+# Fifteen noisy points, a network with thousands of weights, all the time in the world. *Validation* data, which no gradient ever sees, tell what happens:
+
+# %% alt="Two curves over 300 steps on a logarithmic axis. The training loss falls all the way from about 0.5 to about 0.06. The validation loss falls to 0.09 at about step 80, where a vertical dotted line stands, then rises to 0.3."
+few_x, few_y = (part.to(device) for part in noisy_sine(15, seed=4))
+torch.manual_seed(0)
+wide = [nn.Linear(1, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1)]
+model = nn.Sequential(*wide).to(device)
+optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+falling, rising = [], []
+for _ in range(300):
+    loss = F.mse_loss(model(few_x), few_y)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    falling.append(loss.item())
+    with torch.no_grad():
+        rising.append(F.mse_loss(model(x_new), y_new).item())
+lowest = min(range(300), key=rising.__getitem__)
+print(f"validation: lowest {rising[lowest]:.2f} at step {lowest}, at the end {rising[-1]:.2f}")
+fig, axes = plots.figure()
+axes.plot(falling, "-", color=plots.PALETTE[0], label="training")
+axes.plot(rising, "--", color=plots.PALETTE[1], label="validation")
+axes.axvline(lowest, color="black", linestyle=":", label="stop here")
+axes.set(yscale="log", xlabel="step", ylabel="mean squared error", title="Over-fitting")
+axes.legend()
+plots.close(fig)
+
+# %% [markdown]
+# Up to the dotted line the network learns the sine, after it the noise: training goes on falling, validation triples. This is **over-fitting**. Cures: more data, a smaller network, weight decay, dropout, and the cheapest, **early stopping**: keep the weights of the best epoch, give up after `patience` epochs without a better one.
+#
+# The usual twelve lines for it have two holes. A class as you may find it, on three sequences:
+
+
+# %%
+class Hopeful:
+    def __init__(self, patience):
+        self.best, self.bad, self.patience = None, 0, patience
+
+    def step(self, loss):
+        if self.best is None or not loss > self.best:
+            self.best, self.bad = loss, 0
+        else:
+            self.bad += 1
+        return self.bad >= self.patience
+
+
+nan = math.nan
+for name, sequence in {
+    "a bit worse each time": [1 + 0.001 * k for k in range(100)],
+    "constant": [1.0] * 100,
+    "NaN from epoch 3 on": [1.0, 0.9, 0.8] + [nan] * 97,
+}.items():
+    stopper = Hopeful(patience=10)
+    stops = [epoch for epoch, loss in enumerate(sequence) if stopper.step(loss)]
+    print(f"{name:21} stops at {stops[0] if stops else 'never'}, best loss {stopper.best:.1f}")
+
+# %% [markdown]
+# `not loss > best` takes a tie for progress, and NaN for the best loss ever: once stored, nothing is greater than NaN. A network that has died trains on all night. And the class forgot to keep the weights.
+
+# %% [markdown]
+# ### Exercise 4.5 · Early stopping that survives
+# ★★★★☆ · 18 min · production · 8 points
+#
+# `EarlyStopping(patience, min_delta)`. `step(loss, model)` is called after each epoch. The loss *improves* if it is finite and below `best_loss − min_delta`; then keep it, the number of the epoch (from 0) and a copy of the model's weights and buffers. A tie is no improvement. Return `True` once `patience` epochs in a row brought none. `restore(model)` puts the kept weights back; if there are none, the model stays as it is.
+#
+# Losses 1, 0.8, 0.9, 0.7, 0.75, 0.72 with patience 2: `True` at the sixth; best epoch 3.
+#
+# `onset(train, val)`: the epoch from which a run over-fits, the first one with the lowest validation loss. But only if at the end validation is higher and training lower than there; else `None`.
+#
+# <details><summary>Hint 1</summary>
+#
+# `math.isfinite(loss) and loss < self.best_loss - self.min_delta` says it all. Compare with the best, not with the last.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `state_dict()` names the living tensors; `copy.deepcopy(model.state_dict())` is a photograph. `min(range(n), key=val.__getitem__)` is the first index of the least.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-4-5"}
+class EarlyStopping:
+    """best_loss (inf at first) and best_epoch (None at first) are attributes."""
+
+    def __init__(self, patience: int, min_delta: float = 0.0):
+        self.patience, self.min_delta = patience, min_delta
+        self.best_loss, self.best_epoch = math.inf, None
+        ### BEGIN SOLUTION
+        self.best_state, self.epoch, self.bad = None, 0, 0
+        ### END SOLUTION
+
+    def step(self, loss: float, model: nn.Module) -> bool:
+        """One more epoch is over: True if it is time to stop."""
+        ### BEGIN SOLUTION
+        if math.isfinite(loss) and loss < self.best_loss - self.min_delta:
+            self.best_loss, self.best_epoch, self.bad = loss, self.epoch, 0
+            self.best_state = copy.deepcopy(model.state_dict())
+        else:
+            self.bad += 1
+        self.epoch += 1
+        return self.bad >= self.patience
+        ### END SOLUTION
+
+    def restore(self, model: nn.Module) -> None:
+        """Put the weights and buffers of the best epoch into `model`."""
+        ### BEGIN SOLUTION
+        if self.best_state is not None:
+            model.load_state_dict(self.best_state)
+        ### END SOLUTION
+
+
+def onset(train: list[float], val: list[float]) -> int | None:
+    """The epoch (from 0) from which the run over-fits, or None. Finite losses, one an epoch."""
+    ### BEGIN SOLUTION
+    best = min(range(len(val)), key=val.__getitem__)
+    return best if val[-1] > val[best] and train[-1] < train[best] else None
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-4-5-check", "points": 2}
+# Arrange
+sequence_45 = (1.0, 0.8, 0.9, 0.7, 0.75, 0.72)
+# Act
+tiny = nn.Linear(1, 1)
+stopper_45 = EarlyStopping(patience=2)
+answers_45 = [stopper_45.step(value, tiny) for value in sequence_45]
+best_45 = [stopper_45.best_epoch, stopper_45.best_loss]
+onsets_45 = [onset([5, 4, 3, 2], [5.0, 3.0, 4.0, 6.0]), onset([5, 4, 3], [5.0, 4.0, 3.0])]
+# Assert
+check.equal(
+    answers_45,
+    [False] * 5 + [True],
+    "step on 1, 0.8, 0.9, 0.7, 0.75, 0.72 with patience 2",
+    ideas={
+        "An improvement sets the count of bad epochs back to 0": [False] * 4 + [True] * 2,
+        "One epoch late: stop at `patience` bad epochs, not beyond": [False] * 6,
+        "One epoch early: count only epochs without improvement": [
+            False,
+            False,
+            True,
+            False,
+            True,
+            True,
+        ],
+    },
+    hint="True or False after each epoch",
+)
+check.close(best_45, [3, 0.7], "best epoch and best loss", hint="Epochs count from 0")
+check.equal(onsets_45, [1, None], "onset of an over-fitting and of a healthy run")
+
+# %% [markdown]
+# With patience the last weights are by design worse than the best ones. Whoever forgets `restore` throws the gain away.
+#
+# ## The whole pipeline
+#
+# Choosing the best epoch by the validation loss *uses* the validation data, so that lowest loss flatters. For the honest number you need a third part, touched once, at the very end: **train** to fit, **validate** to choose, **test** to report. Many programs validate on their test data; then there is no test.
+#
+# The order within an epoch: train mode, all batches; eval mode without gradients, all validation batches; note, compare, keep; the scheduler, once. Dropout and batch norm (chapters 6 and 9) behave differently in the two modes, and batch norm *learns* from data in train mode, even without gradients.
+
+# %% [markdown]
+# ### Exercise 4.6 · From data to one honest number
+# ★★★★★ · 30 min · production · 10 points
+#
+# `prepare` draws one permutation, cuts it by `sizes` into train, val and test, in this order, and standardises each column of X with mean and `std` of the *training* part.
+#
+# `run` trains. An epoch: note the rate; one walk over `loaders["train"]` with a step a batch; one over `loaders["val"]`, changing nothing; then one `scheduler.step()`. Losses are means over samples. Stop when `patience` epochs in a row have not lowered the lowest validation loss. At the end the model holds the weights and buffers of the best epoch, and walks over `loaders["test"]`, once. Return `{"train_loss", "val_loss", "lr"}`, one number an epoch, and `"best_epoch"`, `"test_loss"`.
+#
+# w = 0, one x = 1 everywhere, y = 1 (test: 0), SGD with rate 0.25, halved each epoch: train 1, 0.25; val 0.25, 0.141; lr 0.25, 0.125; best epoch 1, test 0.391.
+#
+# <details><summary>Hint 1</summary>
+#
+# Write one inner function for a walk, with a switch `training`: `model.train(training)` and `torch.set_grad_enabled(training)` do the rest.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `torch.randperm(...).split(list(sizes))` gives three index tensors. When the loss is the lowest: `copy.deepcopy(model.state_dict())`, else count.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-4-6"}
+def prepare(X, y, sizes, generator) -> dict:
+    """{"train": (X, y), "val": (X, y), "test": (X, y)}; X (N, D) standardised, y (N, ...).
+
+    sizes: three numbers that add up to N. Draws one permutation. No column is constant.
+    """
+    ### BEGIN SOLUTION
+    parts = torch.randperm(len(X), generator=generator).split(list(sizes))
+    mean, std = X[parts[0]].mean(dim=0), X[parts[0]].std(dim=0)
+    names = ("train", "val", "test")
+    return {n: ((X[rows] - mean) / std, y[rows]) for n, rows in zip(names, parts, strict=True)}
+    ### END SOLUTION
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience) -> dict:
+    """Train, validate, stop, restore, test once. loaders: name → batches (x, y)."""
+
+    ### BEGIN SOLUTION
+    def walk(batches, training):
+        model.train(training)
+        total, count = 0.0, 0
+        with torch.set_grad_enabled(training):
+            for x, y in batches:
+                loss = loss_fn(model(x), y)
+                if training:
+                    optimiser.zero_grad()
+                    loss.backward()
+                    optimiser.step()
+                total, count = total + loss.item() * len(y), count + len(y)
+        return total / count
+
+    log = {"train_loss": [], "val_loss": [], "lr": []}
+    best, best_epoch, best_state = math.inf, None, copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        log["lr"].append(optimiser.param_groups[0]["lr"])
+        log["train_loss"].append(walk(loaders["train"], True))
+        log["val_loss"].append(walk(loaders["val"], False))
+        scheduler.step()
+        if log["val_loss"][-1] < best:
+            best, best_epoch = log["val_loss"][-1], epoch
+            best_state = copy.deepcopy(model.state_dict())
+        elif epoch - (-1 if best_epoch is None else best_epoch) >= patience:
+            break
+    model.load_state_dict(best_state)
+    return log | {"best_epoch": best_epoch, "test_loss": walk(loaders["test"], False)}
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-4-6-check", "points": 2}
+# Arrange
+order_true = [torch.tensor([1, 3]), torch.tensor([2]), torch.tensor([0])]
+scaled_true = [torch.tensor(v) for v in ([0.707107, -0.707107], [-1.414214], [-2.828427])]
+leaky_46 = [torch.tensor(v) for v in ([1.200961, 0.240192], [-0.240192], [-1.200961])]
+biased_46 = [torch.tensor(v) for v in ([1.0, -1.0], [-2.0], [-4.0])]
+own_46 = [torch.tensor(v) for v in ([0.707107, -0.707107], [math.nan], [math.nan])]
+table_46 = torch.tensor([[0.0], [10.0], [4.0], [6.0]])
+goals_46 = torch.tensor([0, 1, 2, 3])
+unit_46, zero_46 = torch.ones(1, 1), torch.zeros(1, 1)
+# Act
+parts_46 = prepare(table_46, goals_46, (2, 1, 1), seeded(1))
+columns_46 = [parts_46[name][0].flatten() for name in ("train", "val", "test")]
+order_46 = [parts_46[name][1] for name in ("train", "val", "test")]
+line_46 = nn.Linear(1, 1, bias=False)
+with torch.no_grad():
+    line_46.weight.zero_()
+rule_46 = torch.optim.SGD(line_46.parameters(), lr=0.25)
+halving = torch.optim.lr_scheduler.ExponentialLR(rule_46, gamma=0.5)
+feed_46 = {name: [(unit_46, unit_46)] for name in ("train", "val")} | {"test": [(unit_46, zero_46)]}
+report_46 = run(line_46, feed_46, rule_46, halving, F.mse_loss, 2, 5)
+# Assert
+check.equal(
+    order_46,
+    order_true,
+    "y of the three parts",
+    hint="Draw torch.randperm(len(X), generator=generator), and cut it in the order of sizes",
+)
+check.close(
+    columns_46,
+    scaled_true,
+    "X of the three parts",
+    ideas={
+        "Mean and std of all data: validation and test leak into training": leaky_46,
+        "std divides by n - 1; use X.std(dim=0)": biased_46,
+        "Validation and test use mean and std of the training part, not their own": own_46,
+    },
+    rtol=1e-4,
+)
+check.close(
+    report_46,
+    {
+        "train_loss": [1.0, 0.25],
+        "val_loss": [0.25, 0.140625],
+        "lr": [0.25, 0.125],
+        "best_epoch": 1,
+        "test_loss": 0.390625,
+    },
+    "the report of the example",
+    rtol=1e-4,
+    hint="Note the rate that the epoch used; step the scheduler once, at its end",
+)
+
+# %% [markdown]
+# Now a real table: 569 breast tumours, 30 measurements each, from scikit-learn. (`make_classification`, in many tutorials called a real data set, invents its numbers.) Your functions do all the work:
+
+# %% tags=["raises-exception"] alt="Cross-entropy of training and validation over the epochs of the tumour table. Both fall steeply in the first epochs. The training loss keeps falling slowly, the validation loss flattens near 0.1 and turns up a little at the end."
+from sklearn.datasets import load_breast_cancer
+
+cells, kinds = (torch.as_tensor(part) for part in load_breast_cancer(return_X_y=True))
+parts = prepare(cells.float(), kinds, (369, 100, 100), seeded(0))
+parts = {name: (X.to(device), kind.to(device)) for name, (X, kind) in parts.items()}
+loaders = {name: [part] for name, part in parts.items()}
+loaders["train"] = Batches(*parts["train"], 32, seeded(1))
+model = small_net(30, 2)
+optimiser = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.01)
+scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=40)
+report = run(model, loaders, optimiser, scheduler, F.cross_entropy, epochs=40, patience=8)
+right = (model(parts["test"][0]).argmax(dim=1) == parts["test"][1]).float().mean().item()
+print(f"{len(report['lr'])} epochs, best {report['best_epoch']}, test accuracy {right:.2f}")
+print(f"lowest validation loss {min(report['val_loss']):.3f}, test loss {report['test_loss']:.3f}")
+lines = {"training": report["train_loss"], "validation": report["val_loss"]}
+plots.curves(lines, title="Tumours: benign or not", ylabel="cross-entropy", log=True)
+
+# %% [markdown]
 # ## What to remember
 #
 # - later
@@ -1970,5 +2277,553 @@ check.close(
     "training that goes on after the test",
     rtol=1e-3,
     hint="The optimiser's memory (momentum) must be as before: deepcopy its state_dict, load it back",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-5-hidden-1", "points": 1}
+# Hidden test 4.5 · ties and plateaus · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+flat_row = (1.0, 1.0, 1.0, 1.0, 1.0)
+late_row = (1.0, 1.0, 1.2, 0.5, 0.5, 0.5, 0.5, 0.5)
+# Act
+any_model = nn.Linear(1, 1)
+stop_flat, stop_late = EarlyStopping(3), EarlyStopping(3)
+flags_flat = [stop_flat.step(value, any_model) for value in flat_row]
+flags_late = [stop_late.step(value, any_model) for value in late_row]
+best_flat = [stop_flat.best_epoch, stop_late.best_epoch]
+# Assert
+check.equal(
+    flags_flat,
+    [False, False, False, True, True],
+    "a constant loss with patience 3",
+    ideas={
+        "A tie is no improvement: on a constant loss this never stops": [False] * 5,
+        "One epoch late: stop at `patience` bad epochs": [False] * 4 + [True],
+        "The first epoch is an improvement, whatever its loss": [False, False] + [True] * 3,
+    },
+)
+check.equal(
+    flags_late,
+    [False] * 6 + [True, True],
+    "a plateau, a better epoch, a plateau",
+    ideas={
+        "A tie is no improvement": [False] * 8,
+        "An improvement sets the count back to 0": [False] * 4 + [True] * 4,
+    },
+)
+check.equal(best_flat, [0, 3], "the best epochs, the first of equals")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-5-hidden-2", "points": 1}
+# Hidden test 4.5 · losses that are not finite · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+rows_odd = ((math.nan, math.nan, 0.5, 0.6, 0.7), (1.0, math.nan, 0.9, math.nan, math.nan), (1.0, -math.inf, 0.8, 0.9, 0.9))  # fmt: skip
+# Act
+odd_model = nn.Linear(1, 1)
+stoppers_odd = [EarlyStopping(2), EarlyStopping(2), EarlyStopping(2)]
+flags_odd = [[stoppers_odd[k].step(value, odd_model) for value in rows_odd[k]] for k in range(3)]
+bests_odd = [[stoppers_odd[k].best_epoch, stoppers_odd[k].best_loss] for k in range(3)]
+# Assert
+check.equal(
+    flags_odd,
+    [
+        [False, True, False, False, True],
+        [False, False, False, False, True],
+        [False, False, False, False, True],
+    ],
+    "stopping when NaN and infinities come by",
+    hint="A loss that is not finite counts as an epoch without improvement, also the first one",
+)
+check.close(
+    bests_odd,
+    [[2, 0.5], [2, 0.9], [2, 0.8]],
+    "best epoch and loss when NaN and infinities come by",
+    hint="Only a finite loss may become the best",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-5-hidden-3", "points": 1}
+# Hidden test 4.5 · min_delta · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+drip_row = (1.0, 0.95, 0.90, 0.85, 0.80, 0.75, 0.70)
+crawl_row = (1.0, 0.99, 0.98, 0.97, 0.96)
+# Act
+drip_model = nn.Linear(1, 1)
+stop_drip, stop_crawl = EarlyStopping(2, min_delta=0.08), EarlyStopping(3, min_delta=0.1)
+flags_drip = [stop_drip.step(value, drip_model) for value in drip_row]
+flags_crawl = [stop_crawl.step(value, drip_model) for value in crawl_row]
+bests_drip = [stop_drip.best_epoch, stop_drip.best_loss, stop_crawl.best_epoch]
+# Assert
+check.equal(
+    flags_drip,
+    [False] * 7,
+    "steps of 0.05 with min_delta 0.08 and patience 2",
+    ideas={
+        "Compare with the best loss, not with the last one: small steps add up": [
+            False,
+            False,
+            True,
+            True,
+            True,
+            True,
+            True,
+        ]
+    },
+)
+check.equal(
+    flags_crawl,
+    [False, False, False, True, True],
+    "steps of 0.01 with min_delta 0.1 and patience 3",
+    ideas={"min_delta has no effect": [False] * 5},
+)
+check.close(
+    bests_drip,
+    [6, 0.7, 0],
+    "best epoch and loss with min_delta",
+    hint="Only an improvement by more than min_delta changes the best",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-5-hidden-4", "points": 2}
+# Hidden test 4.5 · the best weights come back · 2 points
+### BEGIN HIDDEN TESTS
+# Arrange
+row_state = (3.0, 1.0, 2.0, 4.0)
+kept_weight, kept_mean = torch.full((1, 2), 1.0), torch.full((2,), 10.0)
+last_weight, last_mean = torch.full((1, 2), 3.0), torch.full((2,), 30.0)
+far_weight = torch.full((1, 2), -7.0)
+# Act
+saved_net = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 1))
+stop_state = EarlyStopping(5)
+for k in range(4):
+    with torch.no_grad():
+        saved_net[1].weight.fill_(k)
+        saved_net[0].running_mean.fill_(10 * k)
+    stop_state.step(row_state[k], saved_net)
+stop_state.restore(saved_net)
+weight_back = observe.copy(saved_net[1].weight)
+mean_back = observe.copy(saved_net[0].running_mean)
+with torch.no_grad():
+    saved_net[1].weight.fill_(-7.0)
+stop_state.restore(saved_net)
+weight_twice = observe.copy(saved_net[1].weight)
+fresh_net = nn.Linear(2, 1)
+with torch.no_grad():
+    fresh_net.weight.fill_(-7.0)
+EarlyStopping(5).restore(fresh_net)
+weight_fresh = observe.copy(fresh_net.weight)
+# Assert
+check.close(
+    weight_back,
+    kept_weight,
+    "the weights after restore",
+    ideas={
+        "These are the last weights: state_dict() names living tensors, so keep a deepcopy": last_weight
+    },
+)
+check.close(
+    mean_back,
+    kept_mean,
+    "the buffers after restore",
+    ideas={"Buffers, such as batch norm's means, belong to the state too": last_mean},
+)
+check.close(
+    weight_twice,
+    kept_weight,
+    "the weights after a second restore",
+    ideas={"After restore the kept tensors live in the model: copy them": far_weight},
+)
+check.close(weight_fresh, far_weight, "a model restored before any epoch")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-5-hidden-5", "points": 1}
+# Hidden test 4.5 · the onset of over-fitting · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+answers_onset = [2, None, None, None, 1]
+always_best = [2, 3, 0, 2, 1]
+# Act
+found_onset = [
+    onset([9.0, 7.0, 5.0, 4.0, 3.0], [9.0, 8.0, 6.0, 7.0, 8.0]),
+    onset([9.0, 7.0, 5.0, 4.0], [9.0, 8.0, 6.0, 5.0]),
+    onset([5.0, 4.0, 3.0], [2.0, 2.0, 2.0]),
+    onset([5.0, 4.0, 3.0, 6.0], [5.0, 4.0, 3.0, 7.0]),
+    onset([5.0, 4.0, 3.0, 2.0, 1.0], [5.0, 3.0, 4.0, 3.0, 6.0]),
+]
+# Assert
+check.equal(
+    found_onset,
+    answers_onset,
+    "onset of five runs",
+    ideas={"The best epoch alone is no over-fitting: look at both ends as well": always_best},
+    hint="None when validation ends no higher, or training no lower, than in the best epoch",
+)
+### END HIDDEN TESTS
+
+
+# %% nbgrader={"grade_id": "ex-4-6-reference", "points": 0}
+### BEGIN HIDDEN TESTS
+def pipeline_reference(model, loaders, optimiser, scheduler, epochs, patience, slip=""):
+    """[report, final state] of a run with the squared error, as asked or with one slip."""
+
+    def walk(batches, training):
+        model.train(training or slip == "train mode")
+        total, count, means = 0.0, 0, []
+        with torch.set_grad_enabled(training or slip == "gradients on"):
+            for x, y in batches:
+                loss = F.mse_loss(model(x), y)
+                if training:
+                    optimiser.zero_grad()
+                    loss.backward()
+                    optimiser.step()
+                    if slip == "each batch":
+                        scheduler.step()
+                total, count = total + loss.item() * len(y), count + len(y)
+                means.append(loss.item())
+        return sum(means) / len(means) if slip == "batch means" else total / count
+
+    log = {"train_loss": [], "val_loss": [], "lr": []}
+    best, best_epoch, kept, bad = math.inf, None, None, 0
+    for epoch in range(epochs):
+        if slip == "first":
+            scheduler.step()
+        if slip != "rate after":
+            log["lr"].append(optimiser.param_groups[0]["lr"])
+        log["train_loss"].append(walk(loaders["train"], True))
+        log["val_loss"].append(walk(loaders["val"], False))
+        if slip not in ("each batch", "first", "never"):
+            scheduler.step()
+        if slip == "rate after":
+            log["lr"].append(optimiser.param_groups[0]["lr"])
+        last = log["val_loss"][-1]
+        if last < best or (slip == "ties" and last == best):
+            best, best_epoch, bad = last, epoch, 0
+            kept = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+            if bad >= patience + (slip == "late") and slip != "no stop":
+                break
+    if slip != "last weights":
+        model.load_state_dict(kept)
+    log |= {"best_epoch": best_epoch, "test_loss": walk(loaders["test"], False)}
+    return [log, {name: t.clone() for name, t in model.state_dict().items()}]
+
+
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-6-hidden-1", "points": 1}
+# Hidden test 4.6 · three parts, no leak · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+wide_X = 5 * torch.randn(4, 30, generator=seeded(461), dtype=torch.float64).T + 3
+wide_y = torch.randn(30, 2, generator=seeded(462), dtype=torch.float64)
+wide_X_before = wide_X.clone()
+wide_y_kept = wide_y.clone()
+cuts = torch.randperm(30, generator=seeded(46)).split([17, 5, 8])
+centre, spread = wide_X_before[cuts[0]].mean(dim=0), wide_X_before[cuts[0]].std(dim=0)
+cut_true = [(wide_X_before[rows] - centre) / spread for rows in cuts]
+goal_true = [wide_y_kept[rows] for rows in cuts]
+all_mean, all_std = wide_X_before.mean(dim=0), wide_X_before.std(dim=0)
+leaky = [(wide_X_before[rows] - all_mean) / all_std for rows in cuts]
+own = [(wide_X_before[rows] - wide_X_before[rows].mean(dim=0)) / wide_X_before[rows].std(dim=0) for rows in cuts]  # fmt: skip
+scalar = [(wide_X_before[r] - wide_X_before[cuts[0]].mean()) / wide_X_before[cuts[0]].std() for r in cuts]  # fmt: skip
+unmixed = [(wide_X_before[a:b] - wide_X_before[:17].mean(dim=0)) / wide_X_before[:17].std(dim=0) for a, b in ((0, 17), (17, 22), (22, 30))]  # fmt: skip
+# Act
+pieces = prepare(wide_X, wide_y, (17, 5, 8), seeded(46))
+cut_X = [pieces["train"][0], pieces["val"][0], pieces["test"][0]]
+cut_y = [pieces["train"][1], pieces["val"][1], pieces["test"][1]]
+wide_X_after = observe.copy(wide_X)
+# Assert
+check.close(
+    cut_X,
+    cut_true,
+    "X of the three parts",
+    ideas={
+        "Mean and std of all data: validation and test leak into training": leaky,
+        "Each part was standardised by itself: all use the training part's numbers": own,
+        "One mean and one std for all columns: use dim=0": scalar,
+        "The rows are not permuted": unmixed,
+    },
+    rtol=1e-8,
+)
+check.close(cut_y, goal_true, "y of the three parts", hint="The same rows as X, unscaled")
+check.unchanged(wide_X_after, wide_X_before, "X")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-6-hidden-2", "points": 2}
+# Hidden test 4.6 · validation in eval mode, without gradients · 2 points
+### BEGIN HIDDEN TESTS
+# Arrange
+x_spy = torch.randn(10, 2, generator=seeded(463))
+y_spy = torch.randn(10, 1, generator=seeded(464))
+w_spy = {"weight": torch.tensor([[0.5, -1.0]]), "bias": torch.tensor([0.3])}
+twin_x, twin_y = x_spy.clone(), y_spy.clone()
+twin_w = {name: t.clone() for name, t in w_spy.items()}
+spy_truth = {}
+for spy_slip in ("", "train mode", "gradients on", "batch means"):
+    inner_twin = nn.Linear(2, 1)
+    inner_twin.load_state_dict(twin_w)
+    twin = nn.Sequential(inner_twin, probes.Tattle())
+    twin_rule = torch.optim.SGD(inner_twin.parameters(), lr=0.05)
+    twin_feed = {
+        "train": [(twin_x[:6], twin_y[:6] + 110), (twin_x[6:], twin_y[6:] + 110)],
+        "val": [(twin_x[:7], twin_y[:7]), (twin_x[7:], twin_y[7:])],
+        "test": [(twin_x[2:], twin_y[2:])],
+    }
+    twin_plan = torch.optim.lr_scheduler.StepLR(twin_rule, 100)
+    spy_truth[spy_slip] = pipeline_reference(twin, twin_feed, twin_rule, twin_plan, 3, 9, spy_slip)[
+        0
+    ]
+# Act
+inner_spy = nn.Linear(2, 1)
+inner_spy.load_state_dict(w_spy)
+spy = nn.Sequential(inner_spy, probes.Tattle()).eval()
+spy_rule = torch.optim.SGD(inner_spy.parameters(), lr=0.05)
+spy_feed = {
+    "train": [(x_spy[:6], y_spy[:6] + 110), (x_spy[6:], y_spy[6:] + 110)],
+    "val": [(x_spy[:7], y_spy[:7]), (x_spy[7:], y_spy[7:])],
+    "test": [(x_spy[2:], y_spy[2:])],
+}
+spy_plan = torch.optim.lr_scheduler.StepLR(spy_rule, 100)
+spy_report = run(spy, spy_feed, spy_rule, spy_plan, F.mse_loss, 3, 9)
+spy_train, spy_val, spy_test = (spy_report[k] for k in ("train_loss", "val_loss", "test_loss"))
+# Assert
+check.close(
+    spy_val,
+    spy_truth[""]["val_loss"],
+    "the validation losses",
+    ideas={
+        "The model validates in train mode: call model.eval()": spy_truth["train mode"]["val_loss"],
+        "Gradients are recorded while validating: use torch.no_grad()": spy_truth["gradients on"][
+            "val_loss"
+        ],
+        "This is the mean of the batch means: weigh by size": spy_truth["batch means"]["val_loss"],
+    },
+    rtol=1e-4,
+)
+check.close(
+    spy_train,
+    spy_truth[""]["train_loss"],
+    "the training losses",
+    ideas={
+        "This is the mean of the batch means: weigh by size": spy_truth["batch means"][
+            "train_loss"
+        ],
+    },
+    rtol=1e-3,
+    hint="Every epoch begins with model.train(): validation has left eval mode behind",
+)
+check.close(
+    spy_test,
+    spy_truth[""]["test_loss"],
+    "the test loss",
+    rtol=1e-4,
+    hint="The test walk, too, is in eval mode and without gradients",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-6-hidden-3", "points": 2}
+# Hidden test 4.6 · stops, and ends with the best epoch's weights · 2 points
+### BEGIN HIDDEN TESTS
+# Arrange
+x_top = torch.randn(16, 2, generator=seeded(465))
+twin_top = x_top.clone()
+w_top = torch.tensor([[0.0, 0.0]])
+twin_w_top = w_top.clone()
+top_truth = {}
+for top_slip in ("", "last weights", "late", "no stop", "train mode"):
+    torso = nn.Linear(2, 1, bias=False)
+    with torch.no_grad():
+        torso.weight.copy_(twin_w_top)
+    top_twin = nn.Sequential(nn.BatchNorm1d(2, momentum=0.3), torso)
+    top_rule = torch.optim.SGD(torso.parameters(), lr=0.03)
+    top_feed = {
+        "train": [(twin_top[:8], 4 * twin_top[:8, :1]), (twin_top[8:], 4 * twin_top[8:, :1])],
+        "val": [(twin_top[3:9] + 0.5, 1.5 * twin_top[3:9, :1])],
+        "test": [(twin_top[9:], 1.5 * twin_top[9:, :1])],
+    }
+    top_plan = torch.optim.lr_scheduler.StepLR(top_rule, 100)
+    top_truth[top_slip] = pipeline_reference(
+        top_twin, top_feed, top_rule, top_plan, 40, 3, top_slip
+    )
+untied = [[7.25] * 3, 0]
+# Act
+torso_top = nn.Linear(2, 1, bias=False)
+with torch.no_grad():
+    torso_top.weight.copy_(w_top)
+model_top = nn.Sequential(nn.BatchNorm1d(2, momentum=0.3), torso_top)
+rule_top = torch.optim.SGD(torso_top.parameters(), lr=0.03)
+feed_top = {
+    "train": [(x_top[:8], 4 * x_top[:8, :1]), (x_top[8:], 4 * x_top[8:, :1])],
+    "val": [(x_top[3:9] + 0.5, 1.5 * x_top[3:9, :1])],
+    "test": [(x_top[9:], 1.5 * x_top[9:, :1])],
+}
+plan_top = torch.optim.lr_scheduler.StepLR(rule_top, 100)
+report_top = run(model_top, feed_top, rule_top, plan_top, F.mse_loss, 40, 3)
+state_top = observe.state(model_top)
+still_model = nn.Linear(1, 1, bias=False)
+still_rule = torch.optim.SGD(still_model.parameters(), lr=0.0)
+still_feed = {name: [(torch.zeros(2, 1), torch.tensor([[2.5], [2.872281323]]))] for name in ("train", "val", "test")}  # fmt: skip
+still_plan = torch.optim.lr_scheduler.StepLR(still_rule, 100)
+still_report = run(still_model, still_feed, still_rule, still_plan, F.mse_loss, 9, 2)
+tie_top = [still_report["val_loss"], still_report["best_epoch"]]
+# Assert
+check.close(
+    report_top,
+    top_truth[""][0],
+    "the report of a run that over-fits",
+    ideas={
+        "One epoch too many: stop at `patience` epochs without a lower loss": top_truth["late"][0],
+        "It never stops: count the epochs without a lower validation loss": top_truth["no stop"][0],
+        "The test ran on the last weights; load the best ones first": top_truth["last weights"][0],
+        "Validation in train mode: batch norm uses and learns from validation data": top_truth[
+            "train mode"
+        ][0],
+    },
+    rtol=1e-3,
+    hint="Best means the lowest validation loss, the first of equals; epochs count from 0",
+)
+check.close(
+    state_top,
+    top_truth[""][1],
+    "weights and buffers at the end",
+    ideas={"These are the last weights, not the best": top_truth["last weights"][1]},
+    rtol=1e-3,
+    hint="Keep a deepcopy of state_dict() when the validation loss is the lowest, buffers included",
+)
+check.close(
+    tie_top,
+    untied,
+    "a validation loss that does not change, with patience 2",
+    rtol=1e-3,
+    hint="A tie is not lower",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-6-hidden-4", "points": 1}
+# Hidden test 4.6 · the test data are used once · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_once = torch.randn(9, 1, generator=seeded(466))
+once_kept = x_once.clone()
+once_model = nn.Linear(1, 1, bias=False)
+with torch.no_grad():
+    once_model.weight.zero_()
+once_rule = torch.optim.SGD(once_model.parameters(), lr=0.1)
+once_feed = {name: [(once_kept, 2 * once_kept)] for name in ("train", "val")}
+once_feed["test"] = [(once_kept[:5], 3 * once_kept[:5]), (once_kept[5:], 3 * once_kept[5:])]
+once_true = pipeline_reference(
+    once_model, once_feed, once_rule, torch.optim.lr_scheduler.StepLR(once_rule, 100), 4, 9
+)[0]
+# Act
+model_once = nn.Linear(1, 1, bias=False)
+with torch.no_grad():
+    model_once.weight.zero_()
+rule_once = torch.optim.SGD(model_once.parameters(), lr=0.1)
+feed_once = {name: [(x_once, 2 * x_once)] for name in ("train", "val")}
+feed_once["test"] = probes.OncePerRun([(x_once[:5], 3 * x_once[:5]), (x_once[5:], 3 * x_once[5:])])
+plan_once = torch.optim.lr_scheduler.StepLR(rule_once, 100)
+test_once = run(model_once, feed_once, rule_once, plan_once, F.mse_loss, 4, 9)["test_loss"]
+# Assert
+check.close(
+    test_once,
+    once_true["test_loss"],
+    "the test loss, of data that change when they are used a second time",
+    rtol=1e-3,
+    hint="Walk over loaders['test'] once, at the very end",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-6-hidden-5", "points": 1}
+# Hidden test 4.6 · the scheduler, once an epoch, after the optimiser · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_plan = torch.randn(8, 2, generator=seeded(467))
+plan_kept = x_plan.clone()
+plan_truth = {}
+for plan_slip in ("", "each batch", "rate after", "first", "never"):
+    plan_model = nn.Linear(2, 1, bias=False)
+    with torch.no_grad():
+        plan_model.weight.zero_()
+    plan_rule = torch.optim.SGD(plan_model.parameters(), lr=0.1)
+    plan_feed = {
+        "train": [(plan_kept[:4], plan_kept[:4, 1:]), (plan_kept[4:], plan_kept[4:, 1:])],
+        "val": [(plan_kept, plan_kept[:, 1:])],
+        "test": [(plan_kept, plan_kept[:, 1:])],
+    }
+    fading = torch.optim.lr_scheduler.LambdaLR(plan_rule, lambda unit: 0.5**unit)
+    with warnings.catch_warnings(action="ignore"):
+        plan_truth[plan_slip] = pipeline_reference(
+            plan_model, plan_feed, plan_rule, fading, 4, 9, plan_slip
+        )[0]
+rates_plan = {slip: result["lr"] for slip, result in plan_truth.items()}
+# Act
+model_plan = nn.Linear(2, 1, bias=False)
+with torch.no_grad():
+    model_plan.weight.zero_()
+rule_plan = torch.optim.SGD(model_plan.parameters(), lr=0.1)
+feed_plan = {
+    "train": [(x_plan[:4], x_plan[:4, 1:]), (x_plan[4:], x_plan[4:, 1:])],
+    "val": [(x_plan, x_plan[:, 1:])],
+    "test": [(x_plan, x_plan[:, 1:])],
+}
+fades = torch.optim.lr_scheduler.LambdaLR(rule_plan, lambda unit: 0.5**unit)
+report_plan = run(model_plan, feed_plan, rule_plan, fades, F.mse_loss, 4, 9)
+lr_plan, train_plan = report_plan["lr"], report_plan["train_loss"]
+# Assert
+check.close(
+    lr_plan,
+    rates_plan[""],
+    "the rate of each epoch",
+    ideas={
+        "The scheduler moves with every batch; its unit here is an epoch": rates_plan["each batch"],
+        "The rate was noted after the scheduler had moved it": rates_plan["rate after"],
+        "The scheduler came before the optimiser: the first rate is lost": rates_plan["first"],
+        "The scheduler never moves": rates_plan["never"],
+    },
+    rtol=1e-4,
+)
+check.close(
+    train_plan,
+    plan_truth[""]["train_loss"],
+    "the training losses under the schedule",
+    rtol=1e-3,
+    hint="scheduler.step() stands at the end of the epoch, after all steps of the optimiser",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-6-hidden-6", "points": 1}
+# Hidden test 4.6 · the same seed, the same report · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_seed = torch.randn(20, 3, generator=seeded(468))
+y_seed = torch.randn(20, 1, generator=seeded(469))
+seed_x, seed_y = x_seed.clone(), y_seed.clone()
+with torch.random.fork_rng(devices=[]):
+    torch.set_rng_state(seeded(4601).get_state())
+    seed_model = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1))
+    seed_rule = torch.optim.SGD(seed_model.parameters(), lr=0.05)
+    seed_plan = torch.optim.lr_scheduler.StepLR(seed_rule, 100)
+    seed_feed = {"train": [(seed_x[:12], seed_y[:12])] * 2, "val": [(seed_x[12:], seed_y[12:])]}
+    seed_feed["test"] = seed_feed["val"]
+    seed_true = pipeline_reference(seed_model, seed_feed, seed_rule, seed_plan, 5, 9)[0]
+# Act
+torch.manual_seed(4601)
+model_seed = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1))
+rule_seed = torch.optim.SGD(model_seed.parameters(), lr=0.05)
+plan_seed = torch.optim.lr_scheduler.StepLR(rule_seed, 100)
+feed_seed = {"train": [(x_seed[:12], y_seed[:12])] * 2, "val": [(x_seed[12:], y_seed[12:])]}
+feed_seed["test"] = feed_seed["val"]
+report_seed = run(model_seed, feed_seed, rule_seed, plan_seed, F.mse_loss, 5, 9)
+# Assert
+check.close(
+    report_seed,
+    seed_true,
+    "a run with dropout from a fixed seed",
+    rtol=1e-3,
+    hint="One forward pass a batch, dropout on in training and off in validation; no seeding inside",
 )
 ### END HIDDEN TESTS
