@@ -3326,3 +3326,763 @@ def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
         "best_epoch": best,
         "test_loss": meter.mean,
     }
+
+# %% 4.7 wrong "as it was found" expect "one logit a class"
+def make_net(features: int, classes: int) -> nn.Module:
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU(), nn.Dropout(0.3)
+    return nn.Sequential(*hidden, nn.Linear(32, 1), nn.Softmax(dim=1))
+
+
+def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
+    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    return torch.optim.SGD(net.parameters(), lr=50.0)
+
+
+def shuffled(X, y, generator):
+    """X and y in the order of one torch.randperm(len(X), generator=generator)."""
+    X = X[torch.randperm(len(X), generator=generator)]
+    y = y[torch.randperm(len(y), generator=generator)]
+    return X, y
+
+
+def train_step(net, optimiser, x, y) -> float:
+    """One step on this batch alone, in train mode; the cross-entropy before it."""
+    net.train()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.zero_grad()
+    optimiser.step()
+    return loss.item()
+
+
+def predict(net, x) -> torch.Tensor:
+    """The class of each row of x, (N,), without dropout: the same each time."""
+    with torch.no_grad():
+        return net(x).argmax(dim=1)
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net
+
+# %% 4.7 wrong "one output" expect "one logit a class"
+def make_net(features: int, classes: int) -> nn.Module:
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU(), nn.Dropout(0.3)
+    return nn.Sequential(*hidden, nn.Linear(32, 1))  # K outputs, no softmax
+
+
+def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
+    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    return torch.optim.SGD(net.parameters(), lr=0.1)
+
+
+def shuffled(X, y, generator):
+    """X and y in the order of one torch.randperm(len(X), generator=generator)."""
+    order = torch.randperm(len(X), generator=generator)
+    return X[order], y[order]
+
+
+def train_step(net, optimiser, x, y) -> float:
+    """One step on this batch alone, in train mode; the cross-entropy before it."""
+    net.train()
+    optimiser.zero_grad()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+def predict(net, x) -> torch.Tensor:
+    """The class of each row of x, (N,), without dropout: the same each time."""
+    net.eval()
+    with torch.no_grad():
+        return net(x).argmax(dim=1)
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net
+
+# %% 4.7 wrong "the softmax is kept" expect "cross_entropy wants logits"
+def make_net(features: int, classes: int) -> nn.Module:
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU(), nn.Dropout(0.3)
+    return nn.Sequential(*hidden, nn.Linear(32, classes), nn.Softmax(dim=1))  # K outputs, no softmax
+
+
+def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
+    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    return torch.optim.SGD(net.parameters(), lr=0.1)
+
+
+def shuffled(X, y, generator):
+    """X and y in the order of one torch.randperm(len(X), generator=generator)."""
+    order = torch.randperm(len(X), generator=generator)
+    return X[order], y[order]
+
+
+def train_step(net, optimiser, x, y) -> float:
+    """One step on this batch alone, in train mode; the cross-entropy before it."""
+    net.train()
+    optimiser.zero_grad()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+def predict(net, x) -> torch.Tensor:
+    """The class of each row of x, (N,), without dropout: the same each time."""
+    net.eval()
+    with torch.no_grad():
+        return net(x).argmax(dim=1)
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net
+
+# %% 4.7 wrong "a sigmoid in place of the softmax" expect "cross_entropy wants logits"
+def make_net(features: int, classes: int) -> nn.Module:
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU(), nn.Dropout(0.3)
+    return nn.Sequential(*hidden, nn.Linear(32, classes), nn.Sigmoid())  # K outputs, no softmax
+
+
+def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
+    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    return torch.optim.SGD(net.parameters(), lr=0.1)
+
+
+def shuffled(X, y, generator):
+    """X and y in the order of one torch.randperm(len(X), generator=generator)."""
+    order = torch.randperm(len(X), generator=generator)
+    return X[order], y[order]
+
+
+def train_step(net, optimiser, x, y) -> float:
+    """One step on this batch alone, in train mode; the cross-entropy before it."""
+    net.train()
+    optimiser.zero_grad()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+def predict(net, x) -> torch.Tensor:
+    """The class of each row of x, (N,), without dropout: the same each time."""
+    net.eval()
+    with torch.no_grad():
+        return net(x).argmax(dim=1)
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net
+
+# %% 4.7 wrong "the rate is kept" expect "It is the learning rate"
+def make_net(features: int, classes: int) -> nn.Module:
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU(), nn.Dropout(0.3)
+    return nn.Sequential(*hidden, nn.Linear(32, classes))  # K outputs, no softmax
+
+
+def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
+    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    return torch.optim.SGD(net.parameters(), lr=50.0)
+
+
+def shuffled(X, y, generator):
+    """X and y in the order of one torch.randperm(len(X), generator=generator)."""
+    order = torch.randperm(len(X), generator=generator)
+    return X[order], y[order]
+
+
+def train_step(net, optimiser, x, y) -> float:
+    """One step on this batch alone, in train mode; the cross-entropy before it."""
+    net.train()
+    optimiser.zero_grad()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+def predict(net, x) -> torch.Tensor:
+    """The class of each row of x, (N,), without dropout: the same each time."""
+    net.eval()
+    with torch.no_grad():
+        return net(x).argmax(dim=1)
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net
+
+# %% 4.7 wrong "the rate is 5" expect "It is the learning rate"
+def make_net(features: int, classes: int) -> nn.Module:
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU(), nn.Dropout(0.3)
+    return nn.Sequential(*hidden, nn.Linear(32, classes))  # K outputs, no softmax
+
+
+def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
+    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    return torch.optim.SGD(net.parameters(), lr=5.0)
+
+
+def shuffled(X, y, generator):
+    """X and y in the order of one torch.randperm(len(X), generator=generator)."""
+    order = torch.randperm(len(X), generator=generator)
+    return X[order], y[order]
+
+
+def train_step(net, optimiser, x, y) -> float:
+    """One step on this batch alone, in train mode; the cross-entropy before it."""
+    net.train()
+    optimiser.zero_grad()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+def predict(net, x) -> torch.Tensor:
+    """The class of each row of x, (N,), without dropout: the same each time."""
+    net.eval()
+    with torch.no_grad():
+        return net(x).argmax(dim=1)
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net
+
+# %% 4.7 wrong "two orders" expect "a stranger's label"
+def make_net(features: int, classes: int) -> nn.Module:
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU(), nn.Dropout(0.3)
+    return nn.Sequential(*hidden, nn.Linear(32, classes))  # K outputs, no softmax
+
+
+def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
+    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    return torch.optim.SGD(net.parameters(), lr=0.1)
+
+
+def shuffled(X, y, generator):
+    """X and y in the order of one torch.randperm(len(X), generator=generator)."""
+    X = X[torch.randperm(len(X), generator=generator)]
+    y = y[torch.randperm(len(y), generator=generator)]
+    return X, y
+
+
+def train_step(net, optimiser, x, y) -> float:
+    """One step on this batch alone, in train mode; the cross-entropy before it."""
+    net.train()
+    optimiser.zero_grad()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+def predict(net, x) -> torch.Tensor:
+    """The class of each row of x, (N,), without dropout: the same each time."""
+    net.eval()
+    with torch.no_grad():
+        return net(x).argmax(dim=1)
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net
+
+# %% 4.7 wrong "shuffles X only" expect "X was shuffled, y was not"
+def make_net(features: int, classes: int) -> nn.Module:
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU(), nn.Dropout(0.3)
+    return nn.Sequential(*hidden, nn.Linear(32, classes))  # K outputs, no softmax
+
+
+def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
+    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    return torch.optim.SGD(net.parameters(), lr=0.1)
+
+
+def shuffled(X, y, generator):
+    return X[torch.randperm(len(X), generator=generator)], y
+
+
+def train_step(net, optimiser, x, y) -> float:
+    """One step on this batch alone, in train mode; the cross-entropy before it."""
+    net.train()
+    optimiser.zero_grad()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+def predict(net, x) -> torch.Tensor:
+    """The class of each row of x, (N,), without dropout: the same each time."""
+    net.eval()
+    with torch.no_grad():
+        return net(x).argmax(dim=1)
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net
+
+# %% 4.7 wrong "does not shuffle any more" expect "for one order drawn with the generator"
+def make_net(features: int, classes: int) -> nn.Module:
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU(), nn.Dropout(0.3)
+    return nn.Sequential(*hidden, nn.Linear(32, classes))  # K outputs, no softmax
+
+
+def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
+    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    return torch.optim.SGD(net.parameters(), lr=0.1)
+
+
+def shuffled(X, y, generator):
+    return X, y
+
+
+def train_step(net, optimiser, x, y) -> float:
+    """One step on this batch alone, in train mode; the cross-entropy before it."""
+    net.train()
+    optimiser.zero_grad()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+def predict(net, x) -> torch.Tensor:
+    """The class of each row of x, (N,), without dropout: the same each time."""
+    net.eval()
+    with torch.no_grad():
+        return net(x).argmax(dim=1)
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net
+
+# %% 4.7 wrong "clears between backward and step" expect "Nothing moved"
+def make_net(features: int, classes: int) -> nn.Module:
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU(), nn.Dropout(0.3)
+    return nn.Sequential(*hidden, nn.Linear(32, classes))  # K outputs, no softmax
+
+
+def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
+    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    return torch.optim.SGD(net.parameters(), lr=0.1)
+
+
+def shuffled(X, y, generator):
+    """X and y in the order of one torch.randperm(len(X), generator=generator)."""
+    order = torch.randperm(len(X), generator=generator)
+    return X[order], y[order]
+
+
+def train_step(net, optimiser, x, y) -> float:
+    """One step on this batch alone, in train mode; the cross-entropy before it."""
+    net.train()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.zero_grad()
+    optimiser.step()
+    return loss.item()
+
+
+def predict(net, x) -> torch.Tensor:
+    """The class of each row of x, (N,), without dropout: the same each time."""
+    net.eval()
+    with torch.no_grad():
+        return net(x).argmax(dim=1)
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net
+
+# %% 4.7 wrong "does not clear any more" expect "clear them before backward"
+def make_net(features: int, classes: int) -> nn.Module:
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU(), nn.Dropout(0.3)
+    return nn.Sequential(*hidden, nn.Linear(32, classes))  # K outputs, no softmax
+
+
+def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
+    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    return torch.optim.SGD(net.parameters(), lr=0.1)
+
+
+def shuffled(X, y, generator):
+    """X and y in the order of one torch.randperm(len(X), generator=generator)."""
+    order = torch.randperm(len(X), generator=generator)
+    return X[order], y[order]
+
+
+def train_step(net, optimiser, x, y) -> float:
+    """One step on this batch alone, in train mode; the cross-entropy before it."""
+    net.train()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+def predict(net, x) -> torch.Tensor:
+    """The class of each row of x, (N,), without dropout: the same each time."""
+    net.eval()
+    with torch.no_grad():
+        return net(x).argmax(dim=1)
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net
+
+# %% 4.7 wrong "dropout stays on in predictions" expect "Dropout is still on"
+def make_net(features: int, classes: int) -> nn.Module:
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU(), nn.Dropout(0.3)
+    return nn.Sequential(*hidden, nn.Linear(32, classes))  # K outputs, no softmax
+
+
+def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
+    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    return torch.optim.SGD(net.parameters(), lr=0.1)
+
+
+def shuffled(X, y, generator):
+    """X and y in the order of one torch.randperm(len(X), generator=generator)."""
+    order = torch.randperm(len(X), generator=generator)
+    return X[order], y[order]
+
+
+def train_step(net, optimiser, x, y) -> float:
+    """One step on this batch alone, in train mode; the cross-entropy before it."""
+    net.train()
+    optimiser.zero_grad()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+def predict(net, x) -> torch.Tensor:
+    """The class of each row of x, (N,), without dropout: the same each time."""
+    with torch.no_grad():
+        return net(x).argmax(dim=1)
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net
+
+# %% 4.7 wrong "the best row for each class" expect "argmax(dim=1)"
+def make_net(features: int, classes: int) -> nn.Module:
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU(), nn.Dropout(0.3)
+    return nn.Sequential(*hidden, nn.Linear(32, classes))  # K outputs, no softmax
+
+
+def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
+    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    return torch.optim.SGD(net.parameters(), lr=0.1)
+
+
+def shuffled(X, y, generator):
+    """X and y in the order of one torch.randperm(len(X), generator=generator)."""
+    order = torch.randperm(len(X), generator=generator)
+    return X[order], y[order]
+
+
+def train_step(net, optimiser, x, y) -> float:
+    """One step on this batch alone, in train mode; the cross-entropy before it."""
+    net.train()
+    optimiser.zero_grad()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+def predict(net, x) -> torch.Tensor:
+    """The class of each row of x, (N,), without dropout: the same each time."""
+    net.eval()
+    with torch.no_grad():
+        return net(x).argmax(dim=0)
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net
+
+# %% 4.7 wrong "removes the dropout instead" expect "Dropout is still on"
+def make_net(features: int, classes: int) -> nn.Module:
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU()
+    return nn.Sequential(*hidden, nn.Linear(32, classes))  # K outputs, no softmax
+
+
+def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
+    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    return torch.optim.SGD(net.parameters(), lr=0.1)
+
+
+def shuffled(X, y, generator):
+    """X and y in the order of one torch.randperm(len(X), generator=generator)."""
+    order = torch.randperm(len(X), generator=generator)
+    return X[order], y[order]
+
+
+def train_step(net, optimiser, x, y) -> float:
+    """One step on this batch alone, in train mode; the cross-entropy before it."""
+    net.train()
+    optimiser.zero_grad()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+def predict(net, x) -> torch.Tensor:
+    """The class of each row of x, (N,), without dropout: the same each time."""
+    with torch.no_grad():
+        return net(x).argmax(dim=1)
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net
+
+# %% 4.7 wrong "trains in eval mode" expect "train mode in train_step"
+def make_net(features: int, classes: int) -> nn.Module:
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU(), nn.Dropout(0.3)
+    return nn.Sequential(*hidden, nn.Linear(32, classes))  # K outputs, no softmax
+
+
+def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
+    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    return torch.optim.SGD(net.parameters(), lr=0.1)
+
+
+def shuffled(X, y, generator):
+    """X and y in the order of one torch.randperm(len(X), generator=generator)."""
+    order = torch.randperm(len(X), generator=generator)
+    return X[order], y[order]
+
+
+def train_step(net, optimiser, x, y) -> float:
+    """One step on this batch alone, in train mode; the cross-entropy before it."""
+    net.eval()
+    optimiser.zero_grad()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+def predict(net, x) -> torch.Tensor:
+    """The class of each row of x, (N,), without dropout: the same each time."""
+    net.eval()
+    with torch.no_grad():
+        return net(x).argmax(dim=1)
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net
+
+# %% 4.7 right "Adam, clears at the end, restores the mode"
+def make_net(features: int, classes: int) -> nn.Module:
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU(), nn.Dropout(0.3)
+    return nn.Sequential(*hidden, nn.Linear(32, classes))  # K outputs, no softmax
+
+
+def make_optimiser(net):
+    return torch.optim.Adam(net.parameters(), lr=0.01)
+
+
+def shuffled(X, y, generator):
+    """X and y in the order of one torch.randperm(len(X), generator=generator)."""
+    order = torch.randperm(len(X), generator=generator)
+    return X[order], y[order]
+
+
+def train_step(net, optimiser, x, y):
+    net.train()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.step()
+    optimiser.zero_grad()
+    return loss.item()
+
+
+def predict(net, x):
+    mode = net.training
+    net.eval()
+    with torch.inference_mode():
+        classes = net(x).argmax(dim=1).clone()
+    net.train(mode)
+    return classes
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net
+
+# %% 4.7 right "log-softmax as logits, momentum, index_select"
+def make_net(features, classes):
+    net = nn.Sequential()
+    net.append(nn.Linear(features, 32))
+    net.append(nn.ReLU())
+    net.append(nn.Dropout(0.3))
+    net.append(nn.Linear(32, classes))
+    net.append(nn.LogSoftmax(dim=1))
+    return net
+
+
+def make_optimiser(net):
+    return torch.optim.SGD(net.parameters(), lr=0.02, momentum=0.9)
+
+
+def shuffled(X, y, generator):
+    rows = torch.randperm(len(X), generator=generator)
+    return X.index_select(0, rows), y.index_select(0, rows)
+
+
+def train_step(net, optimiser, x, y):
+    net.train()
+    loss = nn.CrossEntropyLoss()(net(x), y)
+    net.zero_grad()
+    loss.backward()
+    optimiser.step()
+    return float(loss.detach())
+
+
+def predict(net, x) -> torch.Tensor:
+    """The class of each row of x, (N,), without dropout: the same each time."""
+    net.eval()
+    with torch.no_grad():
+        return net(x).argmax(dim=1)
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net

@@ -1386,6 +1386,195 @@ lines = {"training": report["train_loss"], "validation": report["val_loss"]}
 plots.curves(lines, title="Tumours: benign or not", ylabel="cross-entropy", log=True)
 
 # %% [markdown]
+# ## Reading a sick curve
+#
+# Four runs of the sine network, all with Adam. Only one is well.
+
+# %% alt="Four training losses over 30 epochs on a logarithmic axis. Healthy falls from 0.4 to about 0.1. With too small a rate the curve sinks hardly at all from above 0.6. With too large a rate it starts high, above 10, and jitters. With shuffled labels it lies flat near 0.6, the variance of the targets."
+mixed = y[torch.randperm(len(y), generator=seeded(5))]
+patients = {
+    "healthy": (0.01, y),
+    "rate too small": (1e-5, y),
+    "rate too large": (3.0, y),
+    "labels shuffled": (0.01, mixed),
+}
+charts = {}
+for name, (lr, answers) in patients.items():
+    model = small_net()
+    optimiser = torch.optim.Adam(model.parameters(), lr=lr)
+    batches = Batches(x, answers, 32, seeded(0))
+    charts[name] = gradus.fit(model, batches, F.mse_loss, optimiser, epochs=30)["loss"]
+    print(f"{name:15} ends at {charts[name][-1]:.2f}")
+print(f"variance of y: {y.var().item():.2f}, of the noise: 0.09")
+plots.curves(charts, title="Four patients", ylabel="training loss", log=True)
+
+# %% [markdown]
+# Know two numbers in advance: the loss of a network that *knows nothing* (variance of y; log K for K classes), where a run begins, and the floor of a perfect one.
+#
+# | You see | Look for |
+# |---|---|
+# | NaN or inf | a rate too large, a log or division at 0, NaN in the data; clip |
+# | grows, or jumps about | a rate too large, gradients never cleared |
+# | stands still at the start value | a rate too small, cleared before `step`, labels out of order, a cut graph |
+# | sinks, but ends too high (*under-fitting*) | too small a network, too few epochs, a softmax too many |
+# | training sinks, validation rises | over-fitting |
+# | validation far *better* than training | a leak between the parts, or dropout, which is off in validation |
+#
+# First cure for every patient: can it learn *five* samples by heart? If not, it is a bug and no matter of tuning.
+
+# %% [markdown]
+# ### Exercise 4.7 · The bug hunt
+# ★★★★★ · 25 min · problem solving · 10 points
+#
+# Five short functions are to train a classifier for clouds of points. The code in the cell runs, prints nothing, and learns nothing. Each docstring is true; the code under it is not always. There are **six bugs**, at most two in one function. Repair them; `train`, the last function, is right.
+#
+# Repaired, `train` finds over 95 % of new points for 3, 4 or 6 clouds. Every bug is tested by itself, so each repair counts.
+#
+# Write down what you expect each function to return on a tiny input, then call it and look.
+#
+# <details><summary>Hint 1</summary>
+#
+# Print `make_net(2, 3)(X[:4])`. Print a weight before and after `train_step`. Call `shuffled` on two equal tensors.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Look back at: Predict 4.2; the five orders of clear, forward, backward and step; the sweep of learning rates; the note on modes before exercise 4.6.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-4-7"}
+def make_net(features: int, classes: int) -> nn.Module:
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU(), nn.Dropout(0.3)
+    return nn.Sequential(*hidden, nn.Linear(32, 1), nn.Softmax(dim=1))
+
+
+def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
+    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    return torch.optim.SGD(net.parameters(), lr=50.0)
+
+
+def shuffled(X, y, generator):
+    """X and y in the order of one torch.randperm(len(X), generator=generator)."""
+    X = X[torch.randperm(len(X), generator=generator)]
+    y = y[torch.randperm(len(y), generator=generator)]
+    return X, y
+
+
+def train_step(net, optimiser, x, y) -> float:
+    """One step on this batch alone, in train mode; the cross-entropy before it."""
+    net.train()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.zero_grad()
+    optimiser.step()
+    return loss.item()
+
+
+def predict(net, x) -> torch.Tensor:
+    """The class of each row of x, (N,), without dropout: the same each time."""
+    with torch.no_grad():
+        return net(x).argmax(dim=1)
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net
+
+
+# Repair the functions above, then delete the line below.
+### BEGIN SOLUTION
+def make_net(features: int, classes: int) -> nn.Module:  # noqa: F811
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU(), nn.Dropout(0.3)
+    return nn.Sequential(*hidden, nn.Linear(32, classes))  # K outputs, no softmax
+
+
+def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:  # noqa: F811
+    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    return torch.optim.SGD(net.parameters(), lr=0.1)
+
+
+def shuffled(X, y, generator):  # noqa: F811
+    """X and y in the order of one torch.randperm(len(X), generator=generator)."""
+    order = torch.randperm(len(X), generator=generator)
+    return X[order], y[order]
+
+
+def train_step(net, optimiser, x, y) -> float:  # noqa: F811
+    """One step on this batch alone, in train mode; the cross-entropy before it."""
+    net.train()
+    optimiser.zero_grad()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+def predict(net, x) -> torch.Tensor:  # noqa: F811
+    """The class of each row of x, (N,), without dropout: the same each time."""
+    net.eval()
+    with torch.no_grad():
+        return net(x).argmax(dim=1)
+
+
+### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-4-7-check", "points": 1}
+# Arrange
+four_points = torch.tensor([[1.0, 2.0], [0.0, -1.0], [3.0, 0.5], [-2.0, 1.0]])
+# Act
+shape_47 = observe.shapes(make_net(2, 3)(four_points))
+# Assert
+check.equal(
+    shape_47,
+    (4, 3),
+    "the shape of make_net(2, 3) for four points",
+    ideas={"One number a point cannot tell three classes apart: one logit a class": (4, 1)},
+)
+
+# %% nbgrader={"grade_id": "ex-4-7-check-2", "points": 1}
+# Arrange
+x_47, y_47 = torch.tensor([[1.0]]), torch.tensor([1])
+# Act
+net_47 = nn.Linear(1, 2, bias=False)
+with torch.no_grad():
+    net_47.weight.zero_()
+step_47 = torch.optim.SGD(net_47.parameters(), lr=1.0)
+cost_47 = train_step(net_47, step_47, x_47, y_47)
+weight_47 = observe.copy(net_47.weight.flatten())
+# Assert
+check.close(cost_47, 0.693147, "the loss before the step, log 2")
+check.close(
+    weight_47,
+    torch.tensor([-0.5, 0.5]),
+    "the weights after one train_step with rate 1",
+    ideas={"Nothing moved: what does .grad hold when step() runs?": torch.zeros(2)},
+    rtol=1e-4,
+)
+
+# %%
+one_output = torch.tensor([[3.0], [-1.0]])
+print("one output, all labels 0:", F.cross_entropy(one_output, torch.tensor([0, 0])).item())
+print("one output, a label 1:   ", complaint(F.cross_entropy, one_output, torch.tensor([0, 1])))
+start = torch.full((1, 3), 1 / 3)
+print(
+    f"three equal logits: {F.cross_entropy(start, torch.tensor([0])):.3f}, log 3: {math.log(3):.3f}"
+)
+
+# %% [markdown]
+# With one output there is one class, so its probability is 1 and the loss is 0: a "perfect" run that learnt nothing, or an error as soon as a label is 1. And not every missing `eval()` is a bug: in a net without dropout and batch norm the mode changes nothing. A fix counts when a test can tell the difference.
+
+# %% [markdown]
 # ## What to remember
 #
 # - later
@@ -2512,6 +2701,18 @@ def pipeline_reference(model, loaders, optimiser, scheduler, epochs, patience, s
     return [log, {name: t.clone() for name, t in model.state_dict().items()}]
 
 
+def dropout_reference(x, y, seed):
+    """The report of a run with dropout, from a global seed that is put back afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1))
+        optimiser = torch.optim.SGD(model.parameters(), lr=0.05)
+        plan = torch.optim.lr_scheduler.StepLR(optimiser, 100)
+        later = [(x[12:], y[12:])]
+        loaders = {"train": [(x[:12], y[:12])] * 2, "val": later, "test": later}
+        return pipeline_reference(model, loaders, optimiser, plan, 5, 9)[0]
+
+
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade_id": "ex-4-6-hidden-1", "points": 1}
@@ -2592,6 +2793,18 @@ spy_report = run(spy, spy_feed, spy_rule, spy_plan, F.mse_loss, 3, 9)
 spy_train, spy_val, spy_test = (spy_report[k] for k in ("train_loss", "val_loss", "test_loss"))
 # Assert
 check.close(
+    spy_train,
+    spy_truth[""]["train_loss"],
+    "the training losses",
+    ideas={
+        "This is the mean of the batch means: weigh by size": spy_truth["batch means"][
+            "train_loss"
+        ],
+    },
+    rtol=1e-3,
+    hint="Every epoch begins with model.train(): validation has left eval mode behind",
+)
+check.close(
     spy_val,
     spy_truth[""]["val_loss"],
     "the validation losses",
@@ -2603,18 +2816,6 @@ check.close(
         "This is the mean of the batch means: weigh by size": spy_truth["batch means"]["val_loss"],
     },
     rtol=1e-4,
-)
-check.close(
-    spy_train,
-    spy_truth[""]["train_loss"],
-    "the training losses",
-    ideas={
-        "This is the mean of the batch means: weigh by size": spy_truth["batch means"][
-            "train_loss"
-        ],
-    },
-    rtol=1e-3,
-    hint="Every epoch begins with model.train(): validation has left eval mode behind",
 )
 check.close(
     spy_test,
@@ -2802,14 +3003,7 @@ check.close(
 x_seed = torch.randn(20, 3, generator=seeded(468))
 y_seed = torch.randn(20, 1, generator=seeded(469))
 seed_x, seed_y = x_seed.clone(), y_seed.clone()
-with torch.random.fork_rng(devices=[]):
-    torch.set_rng_state(seeded(4601).get_state())
-    seed_model = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1))
-    seed_rule = torch.optim.SGD(seed_model.parameters(), lr=0.05)
-    seed_plan = torch.optim.lr_scheduler.StepLR(seed_rule, 100)
-    seed_feed = {"train": [(seed_x[:12], seed_y[:12])] * 2, "val": [(seed_x[12:], seed_y[12:])]}
-    seed_feed["test"] = seed_feed["val"]
-    seed_true = pipeline_reference(seed_model, seed_feed, seed_rule, seed_plan, 5, 9)[0]
+seed_true = dropout_reference(seed_x, seed_y, 4601)
 # Act
 torch.manual_seed(4601)
 model_seed = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1))
@@ -2825,5 +3019,166 @@ check.close(
     "a run with dropout from a fixed seed",
     rtol=1e-3,
     hint="One forward pass a batch, dropout on in training and off in validation; no seeding inside",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-7-hidden-1", "points": 1}
+# Hidden test 4.7 · the network gives logits · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+far_points = 1000 * torch.randn(6, 3, generator=seeded(471))
+# Act
+torch.manual_seed(47)
+farthest = make_net(3, 5).eval()(far_points).abs().max().item()
+# Assert
+check.number(
+    farthest,
+    1.5,
+    1e9,
+    "the largest output for points far out",
+    hint="Outputs that never leave 0 to 1 are probabilities: cross_entropy wants logits",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-7-hidden-2", "points": 1}
+# Hidden test 4.7 · the learning rate · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+single = torch.ones(1, 1)
+# Act
+one_weight = nn.Linear(1, 1, bias=False)
+weight_before = one_weight.weight.item()
+chosen = make_optimiser(one_weight)
+one_weight.weight.grad = single.clone()
+chosen.step()
+distance = weight_before - one_weight.weight.item()
+# Assert
+check.number(
+    distance,
+    0.000999,
+    1.0001,
+    "the length of the first step for a gradient of 1",
+    hint="It is the learning rate: the sweep shows where SGD still converges",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-7-hidden-3", "points": 2}
+# Hidden test 4.7 · points keep their labels · 2 points
+### BEGIN HIDDEN TESTS
+# Arrange
+numbered = torch.arange(40.0)[:, None]
+names_47 = torch.arange(40)
+common = torch.randperm(40, generator=seeded(47))
+kept_order = torch.arange(40)
+common_X = common[:, None].float()
+# Act
+pair_47 = shuffled(numbered, names_47, seeded(47))
+X_47, labels_47 = pair_47[0], pair_47[1]
+# Assert
+check.close(
+    X_47,
+    common_X,
+    "X in the order of torch.randperm",
+    hint="X[order], for one order drawn with the generator",
+)
+check.equal(
+    labels_47,
+    common,
+    "the labels in the same order",
+    ideas={"X was shuffled, y was not: use one order for both": kept_order},
+    hint="A second draw gives another order, and every point gets a stranger's label",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-7-hidden-4", "points": 1}
+# Hidden test 4.7 · three steps, each with its own gradient · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_three = torch.randn(3, 5, 2, generator=seeded(472), dtype=torch.float64)
+y_three = torch.randint(3, (3, 5), generator=seeded(473))
+w_three = torch.randn(3, 2, generator=seeded(474), dtype=torch.float64)
+begin_three = w_three.clone()
+x_kept, y_kept = x_three.clone(), y_three.clone()
+walks_three = {}
+for never_cleared in (False, True):
+    w_ref, sum_ref = begin_three.clone(), torch.zeros_like(begin_three)
+    for k in range(3):
+        leaf_ref = w_ref.clone().requires_grad_()
+        (g_ref,) = torch.autograd.grad(F.cross_entropy(x_kept[k] @ leaf_ref.T, y_kept[k]), leaf_ref)
+        sum_ref = sum_ref + g_ref if never_cleared else g_ref
+        w_ref = w_ref - 0.5 * sum_ref
+    walks_three[never_cleared] = w_ref
+# Act
+net_three = nn.Linear(2, 3, bias=False, dtype=torch.float64).eval()
+with torch.no_grad():
+    net_three.weight.copy_(w_three)
+rule_three = torch.optim.SGD(net_three.parameters(), lr=0.5)
+costs_three = [train_step(net_three, rule_three, x_three[k], y_three[k]) for k in range(3)]
+end_three = observe.copy(net_three.weight)
+mode_three = net_three.training
+# Assert
+check.close(
+    end_three,
+    walks_three[False],
+    "the weights after three steps",
+    ideas={
+        "The gradients of earlier batches are added up: clear them before backward": walks_three[
+            True
+        ],
+        "Nothing moved: what does .grad hold when step() runs?": begin_three,
+    },
+    rtol=1e-8,
+)
+check.equal(mode_three, True, "train mode in train_step")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-7-hidden-5", "points": 2}
+# Hidden test 4.7 · predictions without dropout · 2 points
+### BEGIN HIDDEN TESTS
+# Arrange
+x_calm = torch.randn(60, 4, generator=seeded(475))
+w_calm = torch.randn(3, 4, generator=seeded(476))
+classes_calm = (x_calm @ w_calm.T).argmax(dim=1)
+# Act
+calm_net = nn.Sequential(nn.Dropout(0.5), nn.Linear(4, 3, bias=False)).train()
+with torch.no_grad():
+    calm_net[1].weight.copy_(w_calm)
+torch.manual_seed(47)
+said_calm = predict(calm_net, x_calm)
+# Assert
+check.equal(
+    said_calm,
+    classes_calm,
+    "predictions of a net that comes in train mode",
+    hint="Dropout is still on: predict in eval mode; and one class a row, argmax(dim=1)",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-4-7-hidden-6", "points": 1}
+# Hidden test 4.7 · new points of four and of six clouds · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+X_four, y_four = blobs(400, 4, 477)
+X_six, y_six = blobs(600, 6, 478)
+new_four, true_four = blobs(300, 4, 479)
+new_six, true_six = blobs(300, 6, 480)
+# Act
+torch.manual_seed(47)
+said_four = predict(train(X_four, y_four, 4, seeded(1)), new_four)
+said_six = predict(train(X_six, y_six, 6, seeded(2)), new_six)
+# Assert
+check.accuracy(
+    said_four,
+    true_four,
+    0.95,
+    "the share of right answers with four clouds",
+    hint="One of the bugs is still there",
+)
+check.accuracy(
+    said_six,
+    true_six,
+    0.9,
+    "the share of right answers with six clouds",
+    hint="One of the bugs is still there",
 )
 ### END HIDDEN TESTS
