@@ -4086,3 +4086,851 @@ def train(X, y, classes, generator, epochs=20) -> nn.Module:
         for batch in zip(xs.split(20), ys.split(20), strict=True):
             train_step(net, optimiser, *batch)
     return net
+
+# %% 4.8 wrong "cosine in degrees" expect "takes radians"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 * (step + 1) / warmup
+    if step >= total:
+        return eta_min
+    t = (step - warmup) / (total - warmup)
+    return eta_min + (lr0 - eta_min) * (1 + math.cos(180 * t)) / 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.bad = math.inf, 0
+
+    def step(self, loss):
+        if loss < self.best:
+            self.best = loss
+            self.bad = 0
+        else:
+            self.bad += 1
+        if self.bad > self.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] *= self.factor
+            self.bad = 0
+
+    def state_dict(self):
+        return {"best": self.best, "bad": self.bad}
+
+    def load_state_dict(self, state):
+        self.best, self.bad = state["best"], state["bad"]
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    for _ in range(n):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    return rates
+
+# %% 4.8 wrong "cosine with total - 1" expect "not at total - 1"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 * (step + 1) / warmup
+    if step >= total:
+        return eta_min
+    t = (step - warmup) / (total - warmup - 1)
+    return eta_min + (lr0 - eta_min) * (1 + math.cos(math.pi * t)) / 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.bad = math.inf, 0
+
+    def step(self, loss):
+        if loss < self.best:
+            self.best = loss
+            self.bad = 0
+        else:
+            self.bad += 1
+        if self.bad > self.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] *= self.factor
+            self.bad = 0
+
+    def state_dict(self):
+        return {"best": self.best, "bad": self.bad}
+
+    def load_state_dict(self, state):
+        self.best, self.bad = state["best"], state["bad"]
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    for _ in range(n):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    return rates
+
+# %% 4.8 wrong "climbs back after total" expect "After total the rate climbs back"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 * (step + 1) / warmup
+    t = (step - warmup) / (total - warmup)
+    return eta_min + (lr0 - eta_min) * (1 + math.cos(math.pi * t)) / 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.bad = math.inf, 0
+
+    def step(self, loss):
+        if loss < self.best:
+            self.best = loss
+            self.bad = 0
+        else:
+            self.bad += 1
+        if self.bad > self.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] *= self.factor
+            self.bad = 0
+
+    def state_dict(self):
+        return {"best": self.best, "bad": self.bad}
+
+    def load_state_dict(self, state):
+        self.best, self.bad = state["best"], state["bad"]
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    for _ in range(n):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    return rates
+
+# %% 4.8 wrong "warm-up from 0" expect "A first rate of 0 wastes a step"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 * step / warmup
+    if step >= total:
+        return eta_min
+    t = (step - warmup) / (total - warmup)
+    return eta_min + (lr0 - eta_min) * (1 + math.cos(math.pi * t)) / 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.bad = math.inf, 0
+
+    def step(self, loss):
+        if loss < self.best:
+            self.best = loss
+            self.bad = 0
+        else:
+            self.bad += 1
+        if self.bad > self.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] *= self.factor
+            self.bad = 0
+
+    def state_dict(self):
+        return {"best": self.best, "bad": self.bad}
+
+    def load_state_dict(self, state):
+        self.best, self.bad = state["best"], state["bad"]
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    for _ in range(n):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    return rates
+
+# %% 4.8 wrong "the cosine does not wait for the warm-up" expect "when the warm-up is over"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 * (step + 1) / warmup
+    if step >= total:
+        return eta_min
+    t = step / total
+    return eta_min + (lr0 - eta_min) * (1 + math.cos(math.pi * t)) / 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.bad = math.inf, 0
+
+    def step(self, loss):
+        if loss < self.best:
+            self.best = loss
+            self.bad = 0
+        else:
+            self.bad += 1
+        if self.bad > self.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] *= self.factor
+            self.bad = 0
+
+    def state_dict(self):
+        return {"best": self.best, "bad": self.bad}
+
+    def load_state_dict(self, state):
+        self.best, self.bad = state["best"], state["bad"]
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    for _ in range(n):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    return rates
+
+# %% 4.8 wrong "the cosine is too long" expect "total - warmup steps"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 * (step + 1) / warmup
+    if step >= total:
+        return eta_min
+    t = (step - warmup) / total
+    return eta_min + (lr0 - eta_min) * (1 + math.cos(math.pi * t)) / 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.bad = math.inf, 0
+
+    def step(self, loss):
+        if loss < self.best:
+            self.best = loss
+            self.bad = 0
+        else:
+            self.bad += 1
+        if self.bad > self.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] *= self.factor
+            self.bad = 0
+
+    def state_dict(self):
+        return {"best": self.best, "bad": self.bad}
+
+    def load_state_dict(self, state):
+        self.best, self.bad = state["best"], state["bad"]
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    for _ in range(n):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    return rates
+
+# %% 4.8 wrong "eta_min is only for the end" expect "cosine_lr at 0, 4 and 8"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 * (step + 1) / warmup
+    if step >= total:
+        return eta_min
+    t = (step - warmup) / (total - warmup)
+    return lr0 * (1 + math.cos(math.pi * t)) / 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.bad = math.inf, 0
+
+    def step(self, loss):
+        if loss < self.best:
+            self.best = loss
+            self.bad = 0
+        else:
+            self.bad += 1
+        if self.bad > self.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] *= self.factor
+            self.bad = 0
+
+    def state_dict(self):
+        return {"best": self.best, "bad": self.bad}
+
+    def load_state_dict(self, state):
+        self.best, self.bad = state["best"], state["bad"]
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    for _ in range(n):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    return rates
+
+# %% 4.8 wrong "patience off by one" expect "must be greater than patience"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 * (step + 1) / warmup
+    if step >= total:
+        return eta_min
+    t = (step - warmup) / (total - warmup)
+    return eta_min + (lr0 - eta_min) * (1 + math.cos(math.pi * t)) / 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.bad = math.inf, 0
+
+    def step(self, loss):
+        if loss < self.best:
+            self.best = loss
+            self.bad = 0
+        else:
+            self.bad += 1
+        if self.bad >= self.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] *= self.factor
+            self.bad = 0
+
+    def state_dict(self):
+        return {"best": self.best, "bad": self.bad}
+
+    def load_state_dict(self, state):
+        self.best, self.bad = state["best"], state["bad"]
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    for _ in range(n):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    return rates
+
+# %% 4.8 wrong "the count goes on after lowering" expect "begins again when the rate was lowered"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 * (step + 1) / warmup
+    if step >= total:
+        return eta_min
+    t = (step - warmup) / (total - warmup)
+    return eta_min + (lr0 - eta_min) * (1 + math.cos(math.pi * t)) / 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.bad = math.inf, 0
+
+    def step(self, loss):
+        if loss < self.best:
+            self.best = loss
+            self.bad = 0
+        else:
+            self.bad += 1
+        if self.bad > self.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] *= self.factor
+
+    def state_dict(self):
+        return {"best": self.best, "bad": self.bad}
+
+    def load_state_dict(self, state):
+        self.best, self.bad = state["best"], state["bad"]
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    for _ in range(n):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    return rates
+
+# %% 4.8 wrong "a new best does not reset the count" expect "A new best sets the count back"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 * (step + 1) / warmup
+    if step >= total:
+        return eta_min
+    t = (step - warmup) / (total - warmup)
+    return eta_min + (lr0 - eta_min) * (1 + math.cos(math.pi * t)) / 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.bad = math.inf, 0
+
+    def step(self, loss):
+        if loss < self.best:
+            self.best = loss
+        else:
+            self.bad += 1
+        if self.bad > self.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] *= self.factor
+            self.bad = 0
+
+    def state_dict(self):
+        return {"best": self.best, "bad": self.bad}
+
+    def load_state_dict(self, state):
+        self.best, self.bad = state["best"], state["bad"]
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    for _ in range(n):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    return rates
+
+# %% 4.8 wrong "a NaN becomes the best" expect "A tie and a NaN are no new best"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 * (step + 1) / warmup
+    if step >= total:
+        return eta_min
+    t = (step - warmup) / (total - warmup)
+    return eta_min + (lr0 - eta_min) * (1 + math.cos(math.pi * t)) / 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.bad = math.inf, 0
+
+    def step(self, loss):
+        if not loss >= self.best:
+            self.best = loss
+            self.bad = 0
+        else:
+            self.bad += 1
+        if self.bad > self.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] *= self.factor
+            self.bad = 0
+
+    def state_dict(self):
+        return {"best": self.best, "bad": self.bad}
+
+    def load_state_dict(self, state):
+        self.best, self.bad = state["best"], state["bad"]
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    for _ in range(n):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    return rates
+
+# %% 4.8 wrong "ties count as progress" expect "the rates after each of ten losses"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 * (step + 1) / warmup
+    if step >= total:
+        return eta_min
+    t = (step - warmup) / (total - warmup)
+    return eta_min + (lr0 - eta_min) * (1 + math.cos(math.pi * t)) / 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.bad = math.inf, 0
+
+    def step(self, loss):
+        if loss <= self.best:
+            self.best = loss
+            self.bad = 0
+        else:
+            self.bad += 1
+        if self.bad > self.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] *= self.factor
+            self.bad = 0
+
+    def state_dict(self):
+        return {"best": self.best, "bad": self.bad}
+
+    def load_state_dict(self, state):
+        self.best, self.bad = state["best"], state["bad"]
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    for _ in range(n):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    return rates
+
+# %% 4.8 wrong "only the first group" expect "not only the first"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 * (step + 1) / warmup
+    if step >= total:
+        return eta_min
+    t = (step - warmup) / (total - warmup)
+    return eta_min + (lr0 - eta_min) * (1 + math.cos(math.pi * t)) / 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.bad = math.inf, 0
+
+    def step(self, loss):
+        if loss < self.best:
+            self.best = loss
+            self.bad = 0
+        else:
+            self.bad += 1
+        if self.bad > self.patience:
+            self.optimiser.param_groups[0]["lr"] *= self.factor
+            self.bad = 0
+
+    def state_dict(self):
+        return {"best": self.best, "bad": self.bad}
+
+    def load_state_dict(self, state):
+        self.best, self.bad = state["best"], state["bad"]
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    for _ in range(n):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    return rates
+
+# %% 4.8 wrong "the state is forgotten" expect "not carried over"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 * (step + 1) / warmup
+    if step >= total:
+        return eta_min
+    t = (step - warmup) / (total - warmup)
+    return eta_min + (lr0 - eta_min) * (1 + math.cos(math.pi * t)) / 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.bad = math.inf, 0
+
+    def step(self, loss):
+        if loss < self.best:
+            self.best = loss
+            self.bad = 0
+        else:
+            self.bad += 1
+        if self.bad > self.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] *= self.factor
+            self.bad = 0
+
+    def state_dict(self):
+        return {"best": self.best, "bad": self.bad}
+
+    def load_state_dict(self, state):
+        pass
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    for _ in range(n):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    return rates
+
+# %% 4.8 wrong "the state is the living dict" expect "the rates after the state was loaded"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 * (step + 1) / warmup
+    if step >= total:
+        return eta_min
+    t = (step - warmup) / (total - warmup)
+    return eta_min + (lr0 - eta_min) * (1 + math.cos(math.pi * t)) / 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.bad = math.inf, 0
+
+    def step(self, loss):
+        if loss < self.best:
+            self.best = loss
+            self.bad = 0
+        else:
+            self.bad += 1
+        if self.bad > self.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] *= self.factor
+            self.bad = 0
+
+    def state_dict(self):
+        return vars(self)
+
+    def load_state_dict(self, state):
+        self.best, self.bad = state["best"], state["bad"]
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    for _ in range(n):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+    return rates
+
+# %% 4.8 wrong "scheduler first" expect "First the optimiser moves"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 * (step + 1) / warmup
+    if step >= total:
+        return eta_min
+    t = (step - warmup) / (total - warmup)
+    return eta_min + (lr0 - eta_min) * (1 + math.cos(math.pi * t)) / 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.bad = math.inf, 0
+
+    def step(self, loss):
+        if loss < self.best:
+            self.best = loss
+            self.bad = 0
+        else:
+            self.bad += 1
+        if self.bad > self.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] *= self.factor
+            self.bad = 0
+
+    def state_dict(self):
+        return {"best": self.best, "bad": self.bad}
+
+    def load_state_dict(self, state):
+        self.best, self.bad = state["best"], state["bad"]
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    for _ in range(n):
+        rates.append(optimiser.param_groups[0]["lr"])
+        scheduler.step()
+        optimiser.step()
+    return rates
+
+# %% 4.8 wrong "notes the rate after the step" expect "Note the rate before the scheduler moves it"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 * (step + 1) / warmup
+    if step >= total:
+        return eta_min
+    t = (step - warmup) / (total - warmup)
+    return eta_min + (lr0 - eta_min) * (1 + math.cos(math.pi * t)) / 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.bad = math.inf, 0
+
+    def step(self, loss):
+        if loss < self.best:
+            self.best = loss
+            self.bad = 0
+        else:
+            self.bad += 1
+        if self.bad > self.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] *= self.factor
+            self.bad = 0
+
+    def state_dict(self):
+        return {"best": self.best, "bad": self.bad}
+
+    def load_state_dict(self, state):
+        self.best, self.bad = state["best"], state["bad"]
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    for _ in range(n):
+        optimiser.step()
+        scheduler.step()
+        rates.append(optimiser.param_groups[0]["lr"])
+    return rates
+
+# %% 4.8 wrong "steps the scheduler twice" expect "not twice"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 * (step + 1) / warmup
+    if step >= total:
+        return eta_min
+    t = (step - warmup) / (total - warmup)
+    return eta_min + (lr0 - eta_min) * (1 + math.cos(math.pi * t)) / 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.bad = math.inf, 0
+
+    def step(self, loss):
+        if loss < self.best:
+            self.best = loss
+            self.bad = 0
+        else:
+            self.bad += 1
+        if self.bad > self.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] *= self.factor
+            self.bad = 0
+
+    def state_dict(self):
+        return {"best": self.best, "bad": self.bad}
+
+    def load_state_dict(self, state):
+        self.best, self.bad = state["best"], state["bad"]
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    for _ in range(n):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        scheduler.step()
+        scheduler.step()
+    return rates
+
+# %% 4.8 wrong "forgets the optimiser" expect "how far the optimiser went"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 * (step + 1) / warmup
+    if step >= total:
+        return eta_min
+    t = (step - warmup) / (total - warmup)
+    return eta_min + (lr0 - eta_min) * (1 + math.cos(math.pi * t)) / 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.bad = math.inf, 0
+
+    def step(self, loss):
+        if loss < self.best:
+            self.best = loss
+            self.bad = 0
+        else:
+            self.bad += 1
+        if self.bad > self.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] *= self.factor
+            self.bad = 0
+
+    def state_dict(self):
+        return {"best": self.best, "bad": self.bad}
+
+    def load_state_dict(self, state):
+        self.best, self.bad = state["best"], state["bad"]
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    for _ in range(n):
+        rates.append(optimiser.param_groups[0]["lr"])
+        scheduler.step()
+    return rates
+
+# %% 4.8 right "one formula with clamps, counts down, get_last_lr"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if warmup and step < warmup:
+        return (step + 1) * lr0 / warmup
+    share = min(1.0, (step - warmup) / max(total - warmup, 1))
+    return eta_min + 0.5 * (lr0 - eta_min) * (1.0 + math.cos(share * math.pi))
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.best, self.left = None, patience
+
+    def step(self, loss):
+        if not math.isnan(loss) and (self.best is None or loss < self.best):
+            self.best, self.left = loss, self.patience
+            return
+        self.left -= 1
+        if self.left < 0:
+            self.left = self.patience
+            for group in self.optimiser.param_groups:
+                group["lr"] = group["lr"] * self.factor
+
+    def state_dict(self):
+        return {key: value for key, value in self.__dict__.items() if key != "optimiser"}
+
+    def load_state_dict(self, state):
+        self.__dict__.update(state)
+
+
+def lr_trace(optimiser, scheduler, n):
+    def one():
+        rate = scheduler.get_last_lr()[0]
+        optimiser.step()
+        scheduler.step()
+        return rate
+
+    return [one() for _ in range(n)]
+
+# %% 4.8 right "half-angle, PyTorch inside the plateau"
+def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
+    if step < warmup:
+        return lr0 / warmup * (step + 1)
+    if step > total:
+        step = total
+    angle = math.pi / 2 * (step - warmup) / (total - warmup)
+    return eta_min + (lr0 - eta_min) * math.cos(angle) ** 2
+
+
+class Plateau:
+    def __init__(self, optimiser, factor, patience):
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.inner = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimiser, factor=factor, patience=patience, threshold=0.0
+        )
+
+    def step(self, loss):
+        self.inner.step(loss)
+
+    def state_dict(self):
+        return copy.deepcopy(self.inner.state_dict())
+
+    def load_state_dict(self, state):
+        self.inner.load_state_dict(state)
+
+
+def lr_trace(optimiser, scheduler, n):
+    rates = []
+    while len(rates) < n:
+        rates += [optimiser.state_dict()["param_groups"][0]["lr"]]
+        optimiser.step()
+        scheduler.step()
+    return rates
