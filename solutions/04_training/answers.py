@@ -1,11 +1,5 @@
 # Named answers to the exercises of this chapter: the proof of its tests.
 
-# %% predict-4-1 wrong "a: the true mean" expect "knows nothing of their sizes"
-predict_4_1 = "a"
-
-# %% predict-4-1 wrong "c: divides by N / batch size" expect "len(batches) is a whole number"
-predict_4_1 = "c"
-
 # %% 4.1 wrong "mean of the batch means" expect "the mean of the batch means"
 def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
     model.train()
@@ -231,11 +225,11 @@ def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
         history.append(total / seen)
     return history
 
-# %% predict-4-2 wrong "a: zero" expect "takes the probabilities for logits"
-predict_4_2 = "a"
+# %% predict-4-1 wrong "a: zero" expect "takes the probabilities for logits"
+predict_4_1 = "a"
 
-# %% predict-4-2 wrong "b: log 3" expect "of one who knows nothing"
-predict_4_2 = "b"
+# %% predict-4-1 wrong "b: log 3" expect "of one who knows nothing"
+predict_4_1 = "b"
 
 # %% 4.2 wrong "Huber without the half" expect "The ½ of the inner branch is missing"
 def mse(prediction, target):
@@ -255,8 +249,7 @@ def huber(prediction, target, delta=1.0):
         raise ValueError("shapes differ")
     e = (prediction - target).abs()
     return torch.where(e <= delta, e**2, delta * (e - delta / 2)).mean()
-
-
+# cell ex-4-2-b
 def location(y, loss):
     candidates = torch.linspace(y.min().item(), y.max().item(), 20001)
     return min(candidates.tolist(), key=lambda c: loss(torch.full_like(y, c), y).item())
@@ -279,8 +272,7 @@ def huber(prediction, target, delta=1.0):
         raise ValueError("shapes differ")
     e = (prediction - target).abs()
     return torch.where(e <= 1, e**2 / 2, e - 0.5).mean()
-
-
+# cell ex-4-2-b
 def location(y, loss):
     low, high = y.min().item(), y.max().item()
     while high - low > 1e-4:
@@ -309,8 +301,7 @@ def huber(prediction, target, delta=1.0):
         raise ValueError("shapes differ")
     e = (prediction - target).abs()
     return torch.where(e <= delta, e**2 / 2, delta * (e - delta / 2)).sum()
-
-
+# cell ex-4-2-b
 def location(y, loss):
     low, high = y.min().item(), y.max().item()
     while high - low > 1e-4:
@@ -333,8 +324,7 @@ def l1(prediction, target):
 def huber(prediction, target, delta=1.0):
     e = (prediction - target).abs()
     return torch.where(e <= delta, e**2 / 2, delta * (e - delta / 2)).mean()
-
-
+# cell ex-4-2-b
 def location(y, loss):
     low, high = y.min().item(), y.max().item()
     while high - low > 1e-4:
@@ -363,8 +353,7 @@ def huber(prediction, target, delta=1.0):
         raise ValueError("shapes differ")
     e = (prediction - target).abs()
     return torch.where(e <= delta, e**2 / (2 * delta), e - delta / 2).mean()
-
-
+# cell ex-4-2-b
 def location(y, loss):
     low, high = y.min().item(), y.max().item()
     while high - low > 1e-4:
@@ -393,8 +382,7 @@ def huber(prediction, target, delta=1.0):
         raise ValueError("shapes differ")
     e = (prediction - target).abs()
     return torch.where(e <= delta, e**2 / 2, delta * (e - delta / 2)).mean()
-
-
+# cell ex-4-2-b
 def location(y, loss):
     return y.mean().item() if loss is mse else y.median().item()
 
@@ -416,8 +404,7 @@ def huber(prediction, target, delta=1.0):
         raise ValueError("shapes differ")
     e = (prediction - target).abs()
     return (e**2).mean() / 2 if e.mean() <= delta else delta * (e.mean() - delta / 2)
-
-
+# cell ex-4-2-b
 def location(y, loss):
     low, high = y.min().item(), y.max().item()
     while high - low > 1e-4:
@@ -446,8 +433,7 @@ def huber(prediction, target, delta=1.0):
         raise ValueError("shapes differ")
     e = (prediction - target).abs()
     return torch.where(e <= delta, e**2 / 2, delta * (e - delta / 2)).sum() / len(target)
-
-
+# cell ex-4-2-b
 def location(y, loss):
     low, high = y.min().item(), y.max().item()
     while high - low > 1e-4:
@@ -479,8 +465,7 @@ def huber(prediction, target, delta=1.0):
     size = (prediction - target).abs()
     near = size.clamp(max=delta)
     return (near * (size - near / 2)).mean()
-
-
+# cell ex-4-2-b
 def location(y, loss):
     low, high = float(y.min()), float(y.max())
     steps = int((high - low) / 0.004) + 2
@@ -505,8 +490,7 @@ def huber(prediction, target, delta=1.0):
     e = _error(prediction, target)
     inside = (e.abs() <= delta).to(e.dtype)
     return (inside * e**2 / 2 + (1 - inside) * delta * (e.abs() - delta / 2)).mean()
-
-
+# cell ex-4-2-b
 def location(y, loss):
     low, high = y.min().item(), y.max().item()
     for _ in range(60):
@@ -518,11 +502,11 @@ def location(y, loss):
             low = (low + high) / 2
     return (low + high) / 2
 
-# %% predict-4-3 wrong "a: as SGD" expect "That is SGD"
-predict_4_3 = "a"
+# %% predict-4-2 wrong "a: as SGD" expect "That is SGD"
+predict_4_2 = "a"
 
-# %% predict-4-3 wrong "b: clipped" expect "Nothing is clipped"
-predict_4_3 = "b"
+# %% predict-4-2 wrong "b: clipped" expect "Nothing is clipped"
+predict_4_2 = "b"
 
 # %% 4.3 wrong "no bias correction" expect "Without bias correction"
 class SGD(Rule):
@@ -1171,11 +1155,11 @@ class AdamW(Adam):
                 shrunk = p * (1 - self.lr * self.weight_decay)
                 p.copy_(shrunk - self.lr * self.direction(memory, p.grad))
 
-# %% predict-4-4 wrong "a: epochs" expect "counts how often it is called"
-predict_4_4 = "a"
+# %% predict-4-3 wrong "a: epochs" expect "counts how often it is called"
+predict_4_3 = "a"
 
-# %% predict-4-4 wrong "b: once" expect "Count the calls"
-predict_4_4 = "b"
+# %% predict-4-3 wrong "b: once" expect "Count the calls"
+predict_4_3 = "b"
 
 # %% 4.4 wrong "NaN compared with > only" expect "NaN slipped through: every comparison"
 def lr_sweep(f, w0, rates, steps):
@@ -1848,7 +1832,7 @@ class EarlyStopping:
         if self.state is not None:
             model.load_state_dict(self.state)
 
-
+# cell ex-4-5-b
 def onset(train, val):
     best = val.index(min(val))
     if val[-1] > val[best] and train[-1] < train[best]:
@@ -1875,7 +1859,7 @@ class EarlyStopping:
         if self.state is not None:
             model.load_state_dict(self.state)
 
-
+# cell ex-4-5-b
 def onset(train, val):
     best = val.index(min(val))
     if val[-1] > val[best] and train[-1] < train[best]:
@@ -1902,7 +1886,7 @@ class EarlyStopping:
         if self.state is not None:
             model.load_state_dict(self.state)
 
-
+# cell ex-4-5-b
 def onset(train, val):
     best = val.index(min(val))
     if val[-1] > val[best] and train[-1] < train[best]:
@@ -1929,7 +1913,7 @@ class EarlyStopping:
         if self.state is not None:
             model.load_state_dict(self.state)
 
-
+# cell ex-4-5-b
 def onset(train, val):
     best = val.index(min(val))
     if val[-1] > val[best] and train[-1] < train[best]:
@@ -1956,7 +1940,7 @@ class EarlyStopping:
         if self.state is not None:
             model.load_state_dict(self.state)
 
-
+# cell ex-4-5-b
 def onset(train, val):
     best = val.index(min(val))
     if val[-1] > val[best] and train[-1] < train[best]:
@@ -1983,7 +1967,7 @@ class EarlyStopping:
         if self.state is not None:
             model.load_state_dict(self.state)
 
-
+# cell ex-4-5-b
 def onset(train, val):
     best = val.index(min(val))
     if val[-1] > val[best] and train[-1] < train[best]:
@@ -2010,7 +1994,7 @@ class EarlyStopping:
         if self.state is not None:
             model.load_state_dict(self.state)
 
-
+# cell ex-4-5-b
 def onset(train, val):
     best = val.index(min(val))
     if val[-1] > val[best] and train[-1] < train[best]:
@@ -2039,7 +2023,7 @@ class EarlyStopping:
         if self.state is not None:
             model.load_state_dict(self.state)
 
-
+# cell ex-4-5-b
 def onset(train, val):
     best = val.index(min(val))
     if val[-1] > val[best] and train[-1] < train[best]:
@@ -2066,7 +2050,7 @@ class EarlyStopping:
         if self.state is not None:
             model.load_state_dict(self.state)
 
-
+# cell ex-4-5-b
 def onset(train, val):
     best = val.index(min(val))
     if val[-1] > val[best] and train[-1] < train[best]:
@@ -2093,7 +2077,7 @@ class EarlyStopping:
         if self.state is not None:
             model.load_state_dict(self.state, strict=False)
 
-
+# cell ex-4-5-b
 def onset(train, val):
     best = val.index(min(val))
     if val[-1] > val[best] and train[-1] < train[best]:
@@ -2120,7 +2104,7 @@ class EarlyStopping:
         if self.state is not None:
             model.load_state_dict(self.state, assign=True)
 
-
+# cell ex-4-5-b
 def onset(train, val):
     best = val.index(min(val))
     if val[-1] > val[best] and train[-1] < train[best]:
@@ -2146,7 +2130,7 @@ class EarlyStopping:
     def restore(self, model):
         model.load_state_dict(self.state)
 
-
+# cell ex-4-5-b
 def onset(train, val):
     best = val.index(min(val))
     if val[-1] > val[best] and train[-1] < train[best]:
@@ -2173,7 +2157,7 @@ class EarlyStopping:
         if self.state is not None:
             model.load_state_dict(self.state)
 
-
+# cell ex-4-5-b
 def onset(train, val):
     return val.index(min(val))
 
@@ -2197,7 +2181,7 @@ class EarlyStopping:
         if self.state is not None:
             model.load_state_dict(self.state)
 
-
+# cell ex-4-5-b
 def onset(train, val):
     best = max(k for k, v in enumerate(val) if v == min(val))
     if val[-1] > val[best] and train[-1] < train[best]:
@@ -2225,8 +2209,7 @@ class EarlyStopping:
             with torch.no_grad():
                 for name, t in model.state_dict().items():
                     t.copy_(self.kept[name])
-
-
+# cell ex-4-5-b
 def onset(train, val):
     best, lowest = 0, val[0]
     for epoch, loss in enumerate(val):
@@ -2261,8 +2244,7 @@ class EarlyStopping:
     def restore(self, model):
         if self.best_model is not None:
             model.load_state_dict(self.best_model.state_dict())
-
-
+# cell ex-4-5-b
 def onset(train, val):
     best = int(torch.tensor(val).argmin())
     return best if train[best] > train[-1] and val[best] < val[-1] else None
@@ -4453,7 +4435,7 @@ def lr_trace(optimiser, scheduler, n):
         scheduler.step()
     return rates
 
-# %% 4.8 wrong "a new best does not reset the count" expect "A new best sets the count back"
+# %% 4.8 wrong "a new best does not reset the count" expect "sets the count back to 0"
 def cosine_lr(step, total, lr0, eta_min=0.0, warmup=0):
     if step < warmup:
         return lr0 * (step + 1) / warmup

@@ -13,17 +13,17 @@
 # %% [markdown]
 # # 4 · The training loop
 #
-# You have tensors, gradients and modules. Now they learn. The loop that does it is ten lines long, and every one of them can be wrong in a way that raises nothing. After this chapter you can
+# You have tensors, gradients and modules. Now they learn. The loop that does it is ten lines long, and every one of them can be wrong without raising anything. After this chapter you can
 #
-# - write the loop, and measure it honestly on data that it never saw;
-# - choose a loss, and give it targets of the shape and type that it means;
+# - write the loop, and measure it honestly;
+# - choose a loss, and give it targets of the right shape and type;
 # - say what SGD, momentum, Adam and AdamW do in one step, because you wrote them;
 # - find a learning rate, change it on a schedule, and stop in time;
 # - read a sick loss curve, and find the bug behind it.
 #
-# Reading: 75 minutes · exercises: 148 minutes · 64 points
+# Reading: 75 minutes · exercises: 166 minutes · 63 points
 #
-# This is a long chapter. Exercises 4.1 to 4.4 make a good first evening.
+# A long chapter: exercises 4.1 to 4.4 make a good first evening.
 
 # %% tags=["setup"]
 import copy
@@ -43,10 +43,11 @@ device = gradus.device()
 
 
 def noisy_sine(n, seed):
-    """n points x in [-3, 3] and y = sin x + noise with standard deviation 0.3, both (n, 1)."""
+    """n points x in [-3, 3] and y = sin x + noise (standard deviation 0.3), (n, 1), on `device`."""
     source = seeded(seed)
     x = 6 * torch.rand(n, 1, generator=source) - 3
-    return x, torch.sin(x) + 0.3 * torch.randn(n, 1, generator=source)
+    y = torch.sin(x) + 0.3 * torch.randn(n, 1, generator=source)
+    return x.to(device), y.to(device)
 
 
 def blobs(n, classes, seed):
@@ -63,6 +64,29 @@ def small_net(inputs=1, outputs=1, width=32):
     torch.manual_seed(0)
     layers = nn.Linear(inputs, width), nn.Tanh(), nn.Linear(width, outputs)
     return nn.Sequential(*layers).to(device)
+
+
+class Batches:
+    """Pairs of batches from two tensors; each walk through them has a fresh order."""
+
+    def __init__(self, x, y, size, generator):
+        self.x, self.y, self.size, self.generator = x, y, size, generator
+
+    def __iter__(self):
+        for rows in torch.randperm(len(self.x), generator=self.generator).split(self.size):
+            yield self.x[rows], self.y[rows]
+
+
+def walk(rule, f, start, steps, **settings):
+    """Points that the optimiser rule([w], **settings) visits on f, `start` first."""
+    w = torch.tensor(start, requires_grad=True)
+    optimiser, points = rule([w], **settings), [w.tolist()]
+    for _ in range(steps):
+        optimiser.zero_grad()
+        f(w).backward()
+        optimiser.step()
+        points.append(w.tolist())
+    return points
 
 
 class Rule:
@@ -87,15 +111,14 @@ def complaint(action, *args):
 # %% [markdown]
 # ## What training is
 #
-# You want a small loss on all data that may ever come. You have a sample. So you make the mean loss over the sample small, the *empirical risk*, and hope that it stands for the rest. Whether it does, only data that took no part in training can tell.
+# You want a small loss on all data that may ever come. You have a sample. So you make its mean loss small, the *empirical risk*, and hope that it stands for the rest. Only data that took no part in training can tell.
 #
-# Descent needs the gradient of that mean. All samples at once (*batch* descent) give it exactly and slowly. One sample (*stochastic* descent) gives it fast, but noisy. A **mini-batch** of 16 to 256 is the usual middle: its gradient is right on average, and many cheap steps beat a few exact ones. One pass over all samples, in a fresh order, is an **epoch**.
+# Descent needs the gradient of that mean. All samples (*batch* descent) give it exactly and slowly; one (*stochastic* descent) fast and noisily. A **mini-batch** of 16 to 256 is the usual middle: right on average, and many cheap steps beat a few exact ones. One pass over all samples, in a fresh order, is an **epoch**.
 #
-# Below is a whole training. What could be learnt is a sine; the noise on top (variance 0.09) cannot.
+# Below is a whole training. A sine can be learnt; the noise on top (variance 0.09) cannot.
 
-# %% alt="Two curves over 40 epochs of the mean squared error. Both fall steeply from about 0.4 and flatten near 0.1, close to a horizontal line at 0.09, the variance of the noise."
-x, y = (part.to(device) for part in noisy_sine(200, seed=0))
-x_new, y_new = (part.to(device) for part in noisy_sine(200, seed=1))
+# %% alt="Mean squared error over 40 epochs. Training starts at 0.56, fresh data at 0.2; after five epochs both lie together, fall on and flatten at about 0.1, just above a horizontal line at 0.09, the variance of the noise."
+(x, y), (x_new, y_new) = noisy_sine(200, seed=0), noisy_sine(200, seed=1)
 model, order = small_net(), seeded(0)
 optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
 losses = {"training": [], "fresh data": [], "noise": [0.09] * 40}
@@ -108,101 +131,42 @@ for _ in range(40):
         optimiser.step()  # move the weights
         total += loss.item() * len(rows)
     losses["training"].append(total / len(x))
-    with torch.no_grad():
-        losses["fresh data"].append(F.mse_loss(model(x_new), y_new).item())
+    losses["fresh data"].append(F.mse_loss(model(x_new), y_new).item())
 plots.curves(losses, title="Learning a noisy sine", ylabel="mean squared error")
 
 # %% [markdown]
-# Both curves sink to the variance of the noise and stay there: the network found the sine, and nothing more can be had. That the *fresh* curve sinks too is the point. A training loss alone proves nothing, as the next cell shows: its labels are drawn at random, so there is nothing to find.
-
-# %%
-source = seeded(3)
-X, X_fresh = torch.randn(50, 10, generator=source), torch.randn(500, 10, generator=source)
-labels, labels_fresh = torch.randn(50, 1, generator=source), torch.randn(500, 1, generator=source)
-X, X_fresh, labels, labels_fresh = (t.to(device) for t in (X, X_fresh, labels, labels_fresh))
-model = small_net(inputs=10)
-optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
-for _ in range(300):
-    loss = F.mse_loss(model(X), labels)
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-print(f"training loss {loss.item():.2f}, always answering 0 gives {labels.square().mean():.2f}")
-fresh = F.mse_loss(model(X_fresh), labels_fresh).item()
-print(f"fresh loss    {fresh:.2f}, always answering 0 gives {labels_fresh.square().mean():.2f}")
-
-# %% [markdown]
-# The training loss is perfect, and on fresh data the network is worse than a constant. It learnt fifty random numbers by heart.
+# Both curves sink almost to the variance of the noise: the network found the sine, and hardly more can be had. That the *fresh* curve sinks too is the point. Many first examples train on random labels, where nothing can be learnt, and show one falling curve; a network with room enough learns even those by heart.
 #
-# Now the order of the steps. You may read that clearing comes first, always; yet the two loops above clear at different places. Try five orders: **c**lear, **f**orward, **b**ackward, **s**tep.
-
+# Now the order of the steps. Clear first, always, you may read. Try five orders of **c**lear, **f**orward, **b**ackward and **s**tep.
 
 # %%
-def train_in_order(letters):
+for letters in ("cfbs", "fcbs", "fbsc", "fbcs", "fbs"):
     model = small_net()
     optimiser = torch.optim.SGD(model.parameters(), lr=0.05)
-    for _ in range(5):
-        for letter in letters:
-            if letter == "c":
-                optimiser.zero_grad()
-            elif letter == "f":
-                loss = F.mse_loss(model(x), y)
-            else:
-                loss.backward() if letter == "b" else optimiser.step()
-    return F.mse_loss(model(x), y).item()
-
-
-for letters in ("cfbs", "fcbs", "fbsc", "fbcs", "fbs"):
-    print(f"{letters:4}: loss after five steps {train_in_order(letters):.3f}")
+    for letter in 5 * letters:
+        if letter == "c":
+            optimiser.zero_grad()
+        elif letter == "f":
+            loss = F.mse_loss(model(x), y)
+        elif letter == "b":
+            loss.backward()
+        else:
+            optimiser.step()
+    print(f"{letters:4}: loss after five steps {F.mse_loss(model(x), y).item():.3f}")
 
 # %% [markdown]
-# The first three agree. What counts is the invariant: *when `step()` runs, `.grad` holds the gradient of this batch and nothing else.* Anywhere between one step and the next `backward()` will do. `fbcs` clears what it has just computed and never moves; `fbs` steps along the sum of all gradients so far.
+# The first three agree. What counts is the invariant: *when `step()` runs, `.grad` holds the gradient of this batch and nothing else.* `fbcs` clears what it has just computed and never moves; `fbs` steps along the sum of all gradients so far.
 #
-# The second place for a quiet error is the number that you report.
-
-# %% [markdown]
-# ### Predict 4.1 · One sample left over
-# ★☆☆☆☆ · 2 min · conceptual · 1 point
-#
-# 33 samples, in batches of 32 and 1. The first 32 have a loss of 1 each, the last one of 34. So the mean over the samples is 66 / 33 = 2.
-#
-# ```python
-# for x, y in batches:
-#     loss = loss_fn(model(x), y)      # the mean over the batch
-#     total += loss.item()
-# print(total / len(batches))
-# ```
-#
-# What is printed?
-#
-# - a: 2.0
-# - b: 17.5
-# - c: 33.9
-
-# %% nbgrader={"grade_id": "predict-4-1"}
-# Write your choice: predict_4_1 = "a", "b" or "c"
-### BEGIN SOLUTION
-predict_4_1 = "b"
-### END SOLUTION
-
-# %% nbgrader={"grade_id": "predict-4-1-check", "points": 0}
-# Arrange
-# Act
-choice = predict_4_1
-# Assert
-check.one_of(choice, ("a", "b", "c"), "your choice")
+# The second place for a quiet error is the number that you report. 33 samples make batches of 32 and 1; say the first 32 have a loss of 1 each, the last one of 34. The mean over the samples is 66 / 33 = 2. Two popular formulas disagree:
 
 # %%
 batches = [torch.ones(32), torch.tensor([34.0])]
 means = [batch.mean().item() for batch in batches]
 weighted = sum(mean * len(batch) for mean, batch in zip(means, batches, strict=True))
-print("mean of batch means:     ", sum(means) / len(batches))
-print("sum of means / (N / 32): ", round(sum(means) / (33 / 32), 1))
-print("weighted by batch size:  ", weighted / 33)
-print("batches in 1000 samples: ", len(torch.arange(1000).split(32)), "and not", 1000 / 32)
-
-# %% [markdown]
-# The lone sample counted as much as 32 others. The third line is the cure: multiply each mean by its batch's size, and divide by the number of samples. Dividing by N / batch size, also often seen, is wrong even for equal losses, as there are 32 batches and not 31.25.
+print("mean of the batch means:       ", sum(means) / len(batches))
+print("sum of means / (N / 32):       ", round(sum(means) / (33 / 32), 1))
+print("each weighted by its size, / N:", weighted / 33)
+print("batches in 1000 samples:       ", len(torch.arange(1000).split(32)), "and not", 1000 / 32)
 
 # %% [markdown]
 # ### Exercise 4.1 · The loop
@@ -286,22 +250,8 @@ check.close(
     hint="Sum loss times batch size, then divide by the number of samples",
 )
 
-# %% [markdown]
-# You wrote what the library function `gradus.fit` has at its heart. It takes batches instead of tensors, so wrap the drawing of an order in something that can be walked through anew each epoch; then compare. (Cells such as this one use your own answer. Until it is written, they stop with "Your turn".)
-
-
 # %% tags=["raises-exception"]
-class Batches:
-    """Pairs of batches from two tensors, in a fresh order on each walk."""
-
-    def __init__(self, x, y, size, generator):
-        self.x, self.y, self.size, self.generator = x, y, size, generator
-
-    def __iter__(self):
-        for rows in torch.randperm(len(self.x), generator=self.generator).split(self.size):
-            yield self.x[rows], self.y[rows]
-
-
+# Uses your fit (until it is written, the cell stops with "Your turn"); Batches is in the setup cell.
 yours, theirs = small_net(), small_net()
 steps = [torch.optim.SGD(net.parameters(), lr=0.05) for net in (yours, theirs)]
 mine = fit(yours, x, y, steps[0], F.mse_loss, 5, 32, seeded(0))
@@ -310,12 +260,11 @@ same = all(torch.equal(a, b) for a, b in zip(yours.parameters(), theirs.paramete
 print("equal losses:", mine == run_record["loss"], "  equal weights:", same)
 
 # %% [markdown]
-# Equal to the last bit. Around your loop `gradus.fit` puts what this chapter adds step by step: validation, the best epoch's weights, a stop at the first loss that is not finite, a progress bar. From chapter 5 on you may use it; open `gradus/training.py` and you will recognise every line.
-
-# %% [markdown]
+# Equal to the last bit: you wrote the heart of `gradus.fit`. Around it stands what this chapter adds: validation, the best epoch's weights, a stop when a loss is not finite. From chapter 5 on you may use it; open `gradus/training.py`, and you will know every line.
+#
 # ## Losses, and what they want to be fed
 #
-# For classes, the network gives one score a class, a **logit**: any number. `F.cross_entropy` takes the logits as they are. It is two functions in one: `log_softmax` turns scores into log-probabilities, and `nll_loss` picks the one of the true class, with a minus. Hence no softmax at the end of your network.
+# For classes, the network gives one score a class, a **logit**: any number. `F.cross_entropy` takes logits as they are, and `int64` class ids (N,), from 0 to K − 1, or a float probability for each class (N, K). It is two functions in one: `log_softmax` makes log-probabilities, `nll_loss` picks the true class's, with a minus. Hence no softmax at the end of your network.
 
 # %%
 logits = torch.tensor([[2.0, 0.5, -1.0], [0.0, 0.0, 3.0]])
@@ -330,12 +279,11 @@ print("one probability a class:", F.cross_entropy(logits, soft), end="\n\n")
 print("class ids as floats:", complaint(F.cross_entropy, logits, targets.float()))
 print("class ids (N, 1):   ", complaint(F.cross_entropy, logits, targets[:, None]))
 print("classes 1 to 3:     ", complaint(F.cross_entropy, logits, targets + 1))
+print("one output, all labels 0:", F.cross_entropy(logits[:, :1], 0 * targets).item())
+print("one output, a label 1:   ", complaint(F.cross_entropy, logits[:, :1], targets // 2))
 
 # %% [markdown]
-# Targets are `int64` class ids of shape (N,), from 0 to K − 1; or floats of shape (N, K), a probability for each class. Each wrong form raises here, which is luck. The next mistake does not.
-
-# %% [markdown]
-# ### Predict 4.2 · A softmax too many
+# ### Predict 4.1 · A softmax too many
 # ★☆☆☆☆ · 2 min · conceptual · 1 point
 #
 # A network for 3 classes ends in a softmax, and is trained with `F.cross_entropy`. It becomes perfect: all probability on the right class, for every sample. What is its loss?
@@ -344,40 +292,38 @@ print("classes 1 to 3:     ", complaint(F.cross_entropy, logits, targets + 1))
 # - b: log 3, about 1.10
 # - c: about 0.55
 
-# %% nbgrader={"grade_id": "predict-4-2"}
-# Write your choice: predict_4_2 = "a", "b" or "c"
+# %% nbgrader={"grade_id": "predict-4-1"}
+# Write your choice: predict_4_1 = "a", "b" or "c"
 ### BEGIN SOLUTION
-predict_4_2 = "c"
+predict_4_1 = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade_id": "predict-4-2-check", "points": 0}
+# %% nbgrader={"grade_id": "predict-4-1-check", "points": 0}
 # Arrange
 # Act
-choice = predict_4_2
+choice = predict_4_1
 # Assert
 check.one_of(choice, ("a", "b", "c"), "your choice")
 
-# %% alt="Two curves over 30 epochs on three clouds of points. Cross-entropy on logits falls from 0.4 towards 0. With a softmax in between it falls more slowly and flattens above a dashed line at 0.5514."
+# %% alt="Cross-entropy over 30 epochs on three clouds of points. On logits it falls from 0.7 to almost 0. With a softmax in between it falls from 0.9 and from epoch 5 on lies on the line of the floor at 0.551."
 for K in (3, 5, 10):
     floor = F.cross_entropy(torch.eye(K), torch.arange(K)).item()
     print(
-        f"{K:2} classes: perfect, yet {floor:.4f}; log(1 + (K - 1)/e) {math.log1p((K - 1) / math.e):.4f}"
+        f"{K:2} classes: perfect, yet {floor:.3f}; log(1 + (K - 1)/e) {math.log1p((K - 1) / math.e):.3f}"
     )
 points, clouds = (part.to(device) for part in blobs(200, 3, seed=0))
-endings = {"logits": nn.Identity(), "softmax first": nn.Softmax(dim=1)}
-losses = {}
-for name, ending in endings.items():
+losses = {"floor": [math.log1p(2 / math.e)] * 30}
+for name, ending in {"logits": nn.Identity(), "softmax first": nn.Softmax(dim=1)}.items():
     model = nn.Sequential(small_net(2, 3), ending)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
     batches = Batches(points, clouds, 32, seeded(0))
     run_record = gradus.fit(model, batches, F.cross_entropy, optimiser, epochs=30)
     losses[name] = run_record["loss"]
     print(f"{name}: training accuracy {run_record['accuracy'][-1]:.2f}")
-losses["floor"] = [math.log1p(2 / math.e)] * 30
 plots.curves(losses, title="One softmax too many", ylabel="cross-entropy")
 
 # %% [markdown]
-# Probabilities taken for logits lie between 0 and 1, so the best sample looks like (1, 0, 0), and its cross-entropy is log(1 + 2/e). The accuracy is equally good, so only the loss betrays the bug: it cannot sink below that floor. On harder data the flattened gradients cost accuracy too.
+# Probabilities taken for logits lie between 0 and 1. The best row is (1, 0, 0), and its cross-entropy log(1 + 2/e) = 0.5514: the loss cannot sink below. The accuracy is just as good, so only the loss betrays the bug. (Nor did *one* output raise above: one class has probability 1, so the loss is 0 and nothing is learnt.)
 #
 # | You predict | Network's output | Loss | Targets |
 # |---|---|---|---|
@@ -385,8 +331,6 @@ plots.curves(losses, title="One softmax too many", ylabel="cross-entropy")
 # | yes or no | logit (N,) | `binary_cross_entropy_with_logits` | float (N,) |
 # | several of K labels | logits (N, K) | the same, label by label | float (N, K) of 0 and 1 |
 # | a number | (N,) or (N, 1) | `mse_loss`, `l1_loss`, `huber_loss` | the same shape |
-#
-# The last two rows deserve a closer look.
 
 # %%
 logit, no = torch.tensor([200.0], requires_grad=True), torch.tensor([0.0])
@@ -405,33 +349,17 @@ print("warned:", len(caught) == 1, "  with your own formula:", end=" ")
 print(((perfect[:, None] - perfect) ** 2).mean().item(), "and no warning")
 
 # %% [markdown]
-# A confident wrong answer is where learning is needed most. The sigmoid has saturated there: `binary_cross_entropy` cuts the loss at 100 and the gradient is 0. With logits both are right.
+# A confident wrong answer needs learning most. Yet the sigmoid has saturated there: `binary_cross_entropy` cuts the loss at 100, and the gradient is 0. With logits both are right. And (5, 1) against (5,) broadcasts to (5, 5), every answer against every target: perfect answers cost 4. PyTorch's losses warn; your own formula does not.
 #
-# And (5, 1) against (5,) broadcasts to (5, 5): every answer is compared with every target. Perfect answers cost 4, and the network would learn the mean. PyTorch's losses warn; your own formula does not.
-
-# %% alt="Three losses against the error from -3 to 3. The squared error is a parabola that reaches 9. The absolute error is a V that reaches 3. The Huber loss with delta 1 is round at the bottom and straight outside, reaching 2.5."
-error = torch.linspace(-3, 3, 121)
-shapes = {
-    "squared": error**2,
-    "absolute": error.abs(),
-    "Huber, δ = 1": F.huber_loss(error, torch.zeros(121), reduction="none"),
-}
-plots.curves(
-    shapes, x=error, title="What an error costs", xlabel="prediction − target", ylabel="loss"
-)
-
-# %% [markdown]
-# The slope is the pull of a sample. Squared: the farther, the stronger, without end, so one outlier can outvote a hundred. Absolute: all pull alike, and never gently. **Huber** is squared within δ and straight outside: it pulls gently near, and boundedly far away.
+# For numbers, the slope of the loss is the pull of a sample. *Squared*: the farther, the stronger, so one outlier can outvote a hundred. *Absolute*: all pull alike. **Huber** is squared within δ and straight outside: gentle near, bounded far away.
 
 # %% [markdown]
 # ### Exercise 4.2 · Three losses and their favourite number
 # ★★★☆☆ · 12 min · conceptual · 6 points
 #
-# Write the three, each the mean over all entries. With e = prediction − target: e²; |e|; and Huber, ½e² where |e| ≤ δ, else δ(|e| − ½δ). Shapes that differ raise `ValueError`: no broadcasting.
+# Write the three, each a mean over all entries. With e = prediction − target: e²; |e|; and Huber, ½e² where |e| ≤ δ, else δ(|e| − ½δ). Shapes that differ raise `ValueError`. PyTorch's own losses are not allowed; you are building them. Errors −3, 0.5, 1 with δ = 1: Huber gives (2.5 + 0.125 + 0.5)/3 = 1.042.
 #
-# Then `location(y, loss)`: the one number c that makes `loss(prediction, y)` least when the prediction is c everywhere, to within 0.01. The loss is convex in c, and c lies between the least and the greatest y. What is *the* typical value of 1, 2, 3, 4, 100? It depends on whom you ask: 22, 3 and 3.
-#
-# Errors −3, 0.5, 1 with δ = 1: Huber gives (2.5 + 0.125 + 0.5)/3 = 1.042. PyTorch's own losses are not allowed; you are building them.
+# Then `location(y, loss)`: the number c, to within 0.01, for which `loss(c everywhere, y)` is least. The loss is convex in c, and c lies between the least and the greatest y. What is *the* typical value of 1, 2, 3, 4, 100? It depends on the loss: 22, 3 and 3.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -474,6 +402,7 @@ def huber(prediction: torch.Tensor, target: torch.Tensor, delta: float = 1.0) ->
     ### END SOLUTION
 
 
+# %% nbgrader={"grade_id": "ex-4-2-b"}
 def location(y: torch.Tensor, loss) -> float:
     """The c, to within 0.01, for which loss(c everywhere, y) is least. y: (n,) floats."""
     ### BEGIN SOLUTION
@@ -543,34 +472,25 @@ check.avoids(
 # So which loss is the most robust? You may see the final training losses compared, each on its own scale; that compares metres with minutes. Measure all with one ruler: the distance to the truth. A line through data of which a tenth is spoilt:
 
 # %%
-source = seeded(7)
-u = torch.linspace(-1, 1, 100)[:, None].to(device)
+source, u = seeded(7), torch.linspace(-1, 1, 100)[:, None]
 truth = 2 * u + 1
-spoilt = truth + (0.2 * torch.randn(100, 1, generator=source)).to(device)
+spoilt = truth + 0.2 * torch.randn(100, 1, generator=source)
 spoilt[torch.randperm(100, generator=source)[:10]] += 5
-rulers = {"squared": F.mse_loss, "absolute": F.l1_loss, "Huber": F.huber_loss}
-for name, ruler in rulers.items():
+for ruler in (F.mse_loss, F.l1_loss, F.huber_loss):
     torch.manual_seed(0)
-    straight = nn.Linear(1, 1).to(device)
+    straight = nn.Linear(1, 1)
     optimiser = torch.optim.Adam(straight.parameters(), lr=0.05)
-    for _ in range(300):
-        optimiser.zero_grad()
-        loss = ruler(straight(u), spoilt)
-        loss.backward()
-        optimiser.step()
+    own = gradus.fit(straight, [(u, spoilt)], ruler, optimiser, epochs=300)["loss"][-1]
     off = F.mse_loss(straight(u), truth).item()
-    print(f"{name:9} its own loss {loss.item():.2f}, squared distance to the truth {off:.3f}")
-e = torch.tensor([0.1, 1.0, 4.0])
+    print(f"{ruler.__name__:10} its own loss {own:.2f}, squared distance to the truth {off:.3f}")
+far = torch.tensor([0.1, 4.0]), torch.zeros(2)
 for width in (1.0, 0.5):
-    ratio = [
-        F.huber_loss(v, 0 * v, delta=width) / F.smooth_l1_loss(v, 0 * v, beta=width) for v in e
-    ]
-    print(f"Huber(δ = {width}) / SmoothL1(β = {width}):", torch.stack(ratio).tolist())
+    ratio = F.huber_loss(*far, delta=width) / F.smooth_l1_loss(*far, beta=width)
+    print(f"Huber(δ = {width}) / SmoothL1(β = {width}) = {ratio.item():.2f}")
 
 # %% [markdown]
-# By its own loss Huber looks best; by the distance to the truth the absolute loss wins, and the squared one is far behind. The last lines settle a mix-up: `smooth_l1_loss` *is* the Huber loss only at 1. In general Huber = β · SmoothL1, so changing β also changes the weight of the whole loss.
-
-# %% [markdown]
+# By its own loss Huber looks best; by the distance to the truth the absolute loss wins, and the squared one is far behind. And `smooth_l1_loss` *is* the Huber loss only at 1: Huber = β · SmoothL1.
+#
 # ## Optimisers: what one step does
 #
 # Let g be the gradient of one weight w. Every optimiser turns g into a step; they differ in what they remember.
@@ -583,71 +503,45 @@ for width in (1.0, 0.5):
 # | RMSprop | s ← αs + (1 − α)g² | w ← w − lr · g / (√s + ε) |
 # | Adam | m ← β₁m + (1 − β₁)g, s ← β₂s + (1 − β₂)g² | w ← w − lr · m̂ / (√ŝ + ε) |
 #
-# After t steps m̂ = m / (1 − β₁ᵗ) and ŝ = s / (1 − β₂ᵗ): m and s begin at 0, and this takes out the pull of that beginning. The last three scale each weight's step by its own gradients, which helps where a network has many parameters of different sizes.
+# After t steps m̂ = m / (1 − β₁ᵗ) and ŝ = s / (1 − β₂ᵗ): m and s begin at 0, and this undoes the pull of that beginning. The last three scale each weight's step by its own gradients, a help where parameters are many and of different sizes.
 
 # %%
-rules = {
-    "SGD": torch.optim.SGD,
-    "momentum 0.9": lambda params, lr: torch.optim.SGD(params, lr, momentum=0.9),
-    "Adagrad": torch.optim.Adagrad,
-    "RMSprop": torch.optim.RMSprop,
-    "Adam": torch.optim.Adam,
-}
-print("(w - 2)², from 5: w after 50 steps (nearest to 2 on the way)")
+rules = {"SGD": torch.optim.SGD, "Adagrad": torch.optim.Adagrad}
+rules |= {"RMSprop": torch.optim.RMSprop, "Adam": torch.optim.Adam}
+print("(w - 2)² from 5, after 50 steps (and nearest to 2 on the way):")
 for name, rule in rules.items():
-    line = f"{name:12}"
     for lr in (0.1, 0.5):
-        w, nearest = torch.tensor(5.0, requires_grad=True), 5.0
-        optimiser = rule([w], lr=lr)
-        for _ in range(50):
-            optimiser.zero_grad()
-            ((w - 2) ** 2).backward()
-            optimiser.step()
-            nearest = min(nearest, w.item(), key=lambda v: abs(v - 2))
-        line += f"  lr {lr}: {w.item():.2f} ({nearest:.2f})"
-    print(line)
+        path = walk(rule, lambda w: (w - 2) ** 2, 5.0, 50, lr=lr)
+        print(f"{name:8} lr {lr}: w = {path[-1]:.2f} ({min(path, key=lambda w: abs(w - 2)):.2f})")
 
-# %% [markdown]
-# At a rate of 0.1 Adagrad seems hopeless and Adam off the mark: it has run past 2 and is on its way back. At 0.5 all are close. So a comparison at one shared rate says nothing: *each optimiser has its own good rate.* And on one variable there is nothing to adapt. The difference shows in a valley.
-
-
-# %% alt="Contour lines of a long narrow valley with four paths from the left end to the minimum at the right. SGD zigzags across the valley and is only part of the way along after 30 steps. Momentum swings, then runs along the floor. RMSprop and Adam turn into the floor early; Adam overshoots the minimum a little and returns."
-def valley(w):
-    return (w[0] ** 2 + 50 * w[1] ** 2) / 2
-
-
+# %% alt="Contour lines of a long narrow valley with four paths from the left end to the minimum at the right. SGD zigzags across the valley and is only part of the way along after 30 steps. Momentum swings, then runs along the floor. RMSprop glides into the floor and follows it to the minimum. Adam runs in a wide curve past the minimum and turns back."
+across = torch.tensor([1.0, 50.0])
 tuned = {
     "SGD": lambda p: torch.optim.SGD(p, lr=0.036),
     "momentum": lambda p: torch.optim.SGD(p, lr=0.02, momentum=0.8),
     "RMSprop": lambda p: torch.optim.RMSprop(p, lr=0.2, alpha=0.9),
     "Adam": lambda p: torch.optim.Adam(p, lr=0.4),
 }
-paths = {}
-for name, rule in tuned.items():
-    w = torch.tensor([-4.0, 1.0], requires_grad=True)
-    optimiser, paths[name] = rule([w]), [w.tolist()]
-    for _ in range(30):
-        optimiser.zero_grad()
-        valley(w).backward()
-        optimiser.step()
-        paths[name].append(w.tolist())
-    print(f"{name:8} height after 30 steps {valley(w).item():.3f}")
-grid = torch.meshgrid(torch.linspace(-4.5, 1.5, 121), torch.linspace(-1.2, 1.2, 81), indexing="ij")
 fig, axes = plots.figure(8, 4)
-axes.contour(*grid, valley(torch.stack(grid)), levels=[0.2, 1, 3, 8, 16, 30], colors="#999999")
-for (name, path), mark, colour in zip(paths.items(), "os^D", plots.PALETTE, strict=False):
+grid = torch.cartesian_prod(torch.linspace(-4.5, 1.5, 121), torch.linspace(-1.2, 1.2, 81))
+heights = (across * grid**2).sum(dim=1) / 2
+axes.tricontour(*grid.T, heights, levels=[0.2, 1, 3, 8, 16, 30], colors="#999999")
+for (name, rule), mark, colour in zip(tuned.items(), "os^D", plots.PALETTE, strict=False):
+    path = walk(rule, lambda w: (across * w**2).sum() / 2, [-4.0, 1.0], 30)
     axes.plot(*zip(*path, strict=True), marker=mark, color=colour, label=name, markersize=3)
 axes.legend()
 axes.set(xlabel="first weight", ylabel="second weight", title="Four ways down one valley")
 plots.close(fig)
 
 # %% [markdown]
-# The valley is 50 times steeper across than along; the ratio is called its *condition*. The walls limit SGD's rate, so it bounces between them and creeps along. Momentum lets the bounces cancel and the creeping add up. RMSprop and Adam divide each direction by its own size and head along the floor almost at once.
+# On one variable, at a rate of 0.1, Adagrad seems hopeless and Adam off the mark: it has run past 2 and is on its way back. At 0.5 all are close. A comparison at one shared rate says nothing; *each optimiser has its own good rate.*
 #
-# There is no best optimiser for all. Good first choices: AdamW with a rate near 0.001; or SGD with momentum 0.9, if you have the time to tune its rate.
+# The valley is 50 times steeper across than along (its *condition*). The walls limit SGD's rate: it bounces, and creeps along. In momentum the bounces cancel and the creeping adds up. RMSprop and Adam divide each direction by its own size, so their first step is as long along as across; Adam's momentum carries it past the minimum and round.
+#
+# Good first choices: AdamW with a rate near 0.001; or SGD with momentum 0.9, if you can tune its rate.
 
 # %% [markdown]
-# ### Predict 4.3 · Adam's first step
+# ### Predict 4.2 · Adam's first step
 # ★☆☆☆☆ · 2 min · conceptual · 1 point
 #
 # A weight of 10, a rate of 0.1, a fresh Adam. The first gradient is 1000. In another run it is 0.001. How far does the first step go?
@@ -656,16 +550,16 @@ plots.close(fig)
 # - b: 0.1, and 0.0001, since large gradients are clipped
 # - c: 0.1, and 0.1
 
-# %% nbgrader={"grade_id": "predict-4-3"}
-# Write your choice: predict_4_3 = "a", "b" or "c"
+# %% nbgrader={"grade_id": "predict-4-2"}
+# Write your choice: predict_4_2 = "a", "b" or "c"
 ### BEGIN SOLUTION
-predict_4_3 = "c"
+predict_4_2 = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade_id": "predict-4-3-check", "points": 0}
+# %% nbgrader={"grade_id": "predict-4-2-check", "points": 0}
 # Arrange
 # Act
-choice = predict_4_3
+choice = predict_4_2
 # Assert
 check.one_of(choice, ("a", "b", "c"), "your choice")
 
@@ -673,9 +567,8 @@ check.one_of(choice, ("a", "b", "c"), "your choice")
 # %%
 def first_step(rule, gradient, **settings):
     w = torch.tensor([10.0], requires_grad=True)
-    optimiser = rule([w], lr=0.1, **settings)
     w.grad = torch.tensor([gradient])
-    optimiser.step()
+    rule([w], lr=0.1, **settings).step()
     return w.item()
 
 
@@ -683,16 +576,14 @@ for gradient in (1000.0, 0.001):
     moved = {name: round(10 - first_step(rules[name], gradient), 4) for name in ("SGD", "Adam")}
     print("gradient", gradient, "moves the weight by", moved)
 for rule in (torch.optim.Adam, torch.optim.AdamW):
-    print(
-        f"{rule.__name__:5} weight_decay=0.1, gradient 1: w = {first_step(rule, 1.0, weight_decay=0.1):.2f}"
-    )
-default = torch.optim.AdamW([torch.zeros(1)]).defaults["weight_decay"]
-print("AdamW decays even if you do not ask, by", default)
+    decayed = first_step(rule, 1.0, weight_decay=0.1)
+    print(f"{rule.__name__:5} with weight_decay=0.1 and gradient 1: w = {decayed:.2f}")
+print("AdamW's default:", torch.optim.AdamW([torch.zeros(1)]).defaults["weight_decay"])
 
 # %% [markdown]
-# m̂ / √ŝ is g / |g| in the first step: Adam looks at signs, so the *rate* is the length of its steps. (And ε, usually 10⁻⁸, keeps a tiny gradient from being divided by nothing.)
+# In the first step m̂ / √ŝ is g / |g|: Adam looks at signs, and its *rate* is the length of its steps. (ε, usually 10⁻⁸, guards a division by nothing.)
 #
-# **Weight decay** pulls weights towards 0. Classic: add λw to g. In SGD that shrinks w by lr · λ · w. In Adam it goes through the division and all but vanishes: 9.90 is the step of 0.1 with or without decay. **AdamW** *decouples* it: first w ← w − lr · λ · w, then Adam's step: 9.80. In a short training you would see no difference between the two curves; one step on paper shows it.
+# **Weight decay** pulls weights towards 0. Classic: add λw to g. In SGD that shrinks w by lr · λ · w. In Adam it goes through the division and all but vanishes: 9.90 is the step of 0.1, with or without it. **AdamW** *decouples* it: first w ← w − lr · λ · w, then Adam's step: 9.80. In a short training the two curves look the same; one step on paper shows the difference.
 
 # %% [markdown]
 # ### Exercise 4.3 · Four optimisers by hand
@@ -751,7 +642,15 @@ class Adam(Rule):
         with torch.no_grad():
             for p, memory in zip(self.params, self.memory, strict=True):
                 if p.grad is not None:
-                    adam_step(self, p, p.grad + self.weight_decay * p, memory)
+                    Adam.move(self, p, p.grad + self.weight_decay * p, memory)
+
+    def move(self, p, g, memory):
+        b1, b2 = self.betas
+        memory["t"] = t = memory.get("t", 0) + 1
+        memory["m"] = b1 * memory.get("m", 0) + (1 - b1) * g
+        memory["s"] = b2 * memory.get("s", 0) + (1 - b2) * g**2
+        m, s = memory["m"] / (1 - b1**t), memory["s"] / (1 - b2**t)
+        p -= self.lr * m / (s.sqrt() + self.eps)
         ### END SOLUTION
 
 
@@ -763,22 +662,8 @@ class AdamW(Rule):
             for p, memory in zip(self.params, self.memory, strict=True):
                 if p.grad is not None:
                     p -= self.lr * self.weight_decay * p
-                    adam_step(self, p, p.grad, memory)
+                    Adam.move(self, p, p.grad, memory)
         ### END SOLUTION
-
-
-### BEGIN SOLUTION
-def adam_step(rule, p, g, memory):
-    """Adam's step on p for the gradient g."""
-    b1, b2 = rule.betas
-    memory["t"] = t = memory.get("t", 0) + 1
-    memory["m"] = b1 * memory.get("m", 0) + (1 - b1) * g
-    memory["s"] = b2 * memory.get("s", 0) + (1 - b2) * g**2
-    m, s = memory["m"] / (1 - b1**t), memory["s"] / (1 - b2**t)
-    p -= rule.lr * m / (s.sqrt() + rule.eps)
-
-
-### END SOLUTION
 
 
 # %% nbgrader={"grade_id": "ex-4-3-check", "points": 2}
@@ -837,9 +722,7 @@ check.close(
 )
 
 # %% [markdown]
-# These are the real ones, to the last digits of a float. PyTorch's versions only add speed.
-#
-# Parameters need not be treated alike. An optimiser keeps them in **parameter groups**, each with its own settings. Usual: no decay for biases, a smaller rate for layers that were trained before.
+# These are the real ones; PyTorch's versions only add speed. And parameters need not be treated alike: an optimiser keeps them in **parameter groups**, each with its own settings. Usual: no decay for biases, a smaller rate for layers that were trained before.
 
 # %%
 model = small_net()
@@ -853,28 +736,25 @@ for group in optimiser.param_groups:
     print(len(group["params"]), "tensors: lr", group["lr"], " decay", group["weight_decay"])
 
 # %% [markdown]
-# The rate lives in `param_groups`, a list of dicts, and nowhere else. That is where you read it, and where every scheduler writes it.
-
-# %% [markdown]
+# The rate lives in `param_groups`, a list of dicts, and nowhere else: there you read it, and there every scheduler writes it.
+#
 # ## The learning rate
 #
-# Descent on a parabola with curvature L, ½Lw², multiplies w by 1 − lr · L in each step. So: below 2/L it converges, fastest at 1/L; at 2/L it hops for ever between w and −w; above, it grows without end. A network has many curvatures, and the steepest sets the limit.
+# On a parabola ½Lw² a step multiplies w by 1 − lr · L. So: below 2/L descent converges, fastest at 1/L; at 2/L it hops for ever between w and −w; above, it grows without end. A network has many curvatures, and the steepest sets the limit.
 #
-# "Too large a rate gives NaN", you may read. For which optimiser? Train the sine network for 20 epochs at each rate:
+# "Too large a rate gives NaN", you may read. With which optimiser? Train the sine network for 20 epochs at each rate:
 
-# %% alt="Final loss against the logarithm of the learning rate for SGD and Adam. Both curves fall from the left. SGD is lowest at a rate of 0.1 and its line ends there: larger rates gave NaN. Adam is lowest between 0.01 and 0.1 and its line goes on to a rate of 10, rising to a loss of several units."
+# %% alt="Final loss against the logarithm of the learning rate for SGD and Adam. Both curves fall from 0.75 at the left. SGD is lowest at a rate of 0.03 and its line ends at 0.1: larger rates gave NaN. Adam lies near 0.1 from a rate of 0.01 to 1 and then rises to 4.8 at a rate of 10."
 exponents = [-4, -3.5, -3, -2.5, -2, -1.5, -1, -0.5, 0, 0.5, 1]
 finals = {"SGD": [], "Adam": []}
 for name, ends in finals.items():
     for exponent in exponents:
-        model, order = small_net(), seeded(0)
+        model, batches = small_net(), Batches(x, y, 32, seeded(0))
         optimiser = getattr(torch.optim, name)(model.parameters(), lr=10**exponent)
-        for _ in range(20):
-            for batch_x, batch_y in Batches(x, y, 32, order):
-                optimiser.zero_grad()
-                loss = F.mse_loss(model(batch_x), batch_y)
-                loss.backward()
-                optimiser.step()
+        for batch_x, batch_y in (pair for _ in range(20) for pair in batches):
+            optimiser.zero_grad()
+            F.mse_loss(model(batch_x), batch_y).backward()
+            optimiser.step()
         ends.append(F.mse_loss(model(x), y).item())
     print(f"{name:4}", [float(f"{end:.2g}") for end in ends])
 label = "log₁₀ of the learning rate"
@@ -883,17 +763,17 @@ plots.curves(
 )
 
 # %% [markdown]
-# Three regimes: too small, and nothing happens; good; too large. *Too large* has two faces. SGD multiplies its own error and is soon NaN, where its line ends. Adam's steps are never much longer than lr, so it does not diverge; it jumps about on a **plateau**, here with a loss of several units. A loss that stands still may mean a rate that is far too *high*.
+# Too small, and nothing happens; good; too large, and that has two faces. SGD multiplies its own error and is soon NaN, where its line ends. Adam's steps are hardly longer than lr, so it does not diverge: even a rate of 10 gives a number, 4.8, where the variance of y is 0.6. It jumps about on a high **plateau**. So a loss that will not fall may mean a rate that is far too *high*.
 #
-# A **range test** finds the good region in one short run: raise the rate a little with each batch, note the losses, stop when they explode. Choose a rate well below the explosion, about a tenth.
+# A **range test** finds the good region in one short run: raise the rate with each batch, note the losses, stop when they explode. Choose about a tenth of that rate.
 
 # %% [markdown]
 # ### Exercise 4.4 · Sweep and range test
 # ★★★☆☆ · 20 min · implementation · 6 points
 #
-# `lr_sweep`: for each rate, afresh from `w0`, `steps` steps of plain gradient descent on `f`. Compare the last value of f with the first: not finite, or above 1.01 times the first, is `"diverges"`; below 0.99 times it is `"converges"`; otherwise `"stuck"`. For (w − 1)² from 3, with rates 0.1, 1 and 1.1: converges, stuck, diverges.
+# `lr_sweep`: for each rate, afresh from `w0`, `steps` steps of gradient descent on `f`. Its last value against the first: not finite, or above 1.01 times it, is `"diverges"`; below 0.99 times, `"converges"`; else `"stuck"`. (w − 1)² from 3, rates 0.1, 1, 1.1: converges, stuck, diverges.
 #
-# `lr_finder`: `steps` rates in equal *ratios*, from `low` to `high`, both included: 0.001, 0.01, 0.1. At rate number k, set it in every parameter group, note rate and loss on batch k (begin again when they run out), take a step. If the noted loss is not finite, or above 4 times the lowest so far, stop there, without that step. Afterwards model and optimiser are as before, inner state and learning rate included.
+# `lr_finder`: `steps` rates in equal *ratios*, from `low` to `high` inclusive: 0.001, 0.01, 0.1. Set rate k in every group, note it and the loss on batch k (begin again when they run out), take a step. If the loss is not finite, or above 4 times the lowest so far, stop without that step. Afterwards model and optimiser are as before: buffers, memory, rate.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -992,7 +872,7 @@ check.close(
     hint="Note the loss before the step that is taken at this rate",
 )
 
-# %% tags=["raises-exception"] alt="Loss against the logarithm of the learning rate in one range test. It stays flat near 0.7 up to a rate of about 0.01, falls to about 0.15 near 0.1, then shoots up and the test stops before 1."
+# %% tags=["raises-exception"] alt="Loss against the logarithm of the learning rate in one range test. It jitters near 1.1 up to a rate of 0.001, falls to 0.2 at about 0.02, stays there until 0.15, then shoots up above 1, and the test ends at 0.2."
 model = small_net()
 optimiser = torch.optim.SGD(model.parameters(), lr=0.05)
 batches = list(Batches(x, y, 50, seeded(0)))
@@ -1002,7 +882,7 @@ exponents = [math.log10(rate) for rate in rates]
 plots.curves({"SGD": losses}, x=exponents, title="A range test", xlabel=label, ylabel="loss")
 
 # %% [markdown]
-# Flat, a valley, a wall: in fewer batches than nine epochs have. A rate of about a tenth of the wall is a good first guess, and the sweep agrees.
+# Flat, a slope, a valley, a wall: forty batches tell what the sweep needed eleven trainings for. The wall stands at 0.2; a tenth of it, 0.02, is where the sweep, too, found SGD at its best.
 #
 # ## Clipping
 #
@@ -1010,27 +890,24 @@ plots.curves({"SGD": losses}, x=exponents, title="A range test", xlabel=label, y
 
 # %%
 clip, clip_each = nn.utils.clip_grad_norm_, nn.utils.clip_grad_value_
+w = torch.zeros(2, requires_grad=True)
 for g in ([3.0, 4.0], [30.0, 4.0], [0.3, 0.4], [math.nan, 4.0]):
-    ends = []
-    for way in (clip, clip_each):
-        w = torch.zeros(2, requires_grad=True)
-        w.grad = torch.tensor(g)
-        found = way([w], 1.0)
-        ends.append(w.grad.tolist())
-        length = found.item() if way is clip else length
-    by_norm, by_value = ([round(v, 2) for v in end] for end in ends)
-    print(f"{g}: length {length:.3g}; by norm {by_norm}, by value {by_value}")
+    w.grad = torch.tensor(g)
+    length = clip([w], 1.0).item()
+    by_norm, w.grad = w.grad, torch.tensor(g)
+    clip_each([w], 1.0)
+    print(f"{g}: length {length:.3g}; by norm {by_norm}, by value {w.grad}")
 print("one NaN, told to be strict:", complaint(lambda: clip([w], 1.0, error_if_nonfinite=True)))
 
 # %% [markdown]
-# It stands between `backward()` and `step()`, and returns the length *before* clipping. Log it: if most steps are clipped, your clip is your learning rate. Note the last row: one NaN spreads to *all* gradients. `error_if_nonfinite=True` stops in time.
+# It stands between `backward()` and `step()`, and returns the length *before* clipping. Log it: if most steps are clipped, the clip is your rate. One NaN spreads to *all* gradients; `error_if_nonfinite=True` stops in time.
 #
 # ## Changing the rate on the way
 #
-# Large steps first, small ones at the end: a **scheduler** writes the rate for you. Each call of its `step()` moves it on by one unit; what a unit is, an epoch or a batch, *you* decide by where you call it. `StepLR` multiplies by gamma every so many units, `ExponentialLR` in each, `CosineAnnealingLR` follows half a cosine, `ReduceLROnPlateau` waits for a loss that no longer improves.
+# Large steps first, small ones at the end: a **scheduler** writes the rate. Each call of its `step()` moves it on by one unit, an epoch or a batch: *you* decide, by where you call it. `StepLR` multiplies by gamma every so many units, `ExponentialLR` in each, `CosineAnnealingLR` follows half a cosine, `ReduceLROnPlateau` waits for a loss that no longer improves.
 
 # %% [markdown]
-# ### Predict 4.4 · A schedule in a hurry
+# ### Predict 4.3 · A schedule in a hurry
 # ★☆☆☆☆ · 2 min · conceptual · 1 point
 #
 # ```python
@@ -1048,16 +925,16 @@ print("one NaN, told to be strict:", complaint(lambda: clip([w], 1.0, error_if_n
 # - b: 0.0001
 # - c: 0.000001
 
-# %% nbgrader={"grade_id": "predict-4-4"}
-# Write your choice: predict_4_4 = "a", "b" or "c"
+# %% nbgrader={"grade_id": "predict-4-3"}
+# Write your choice: predict_4_3 = "a", "b" or "c"
 ### BEGIN SOLUTION
-predict_4_4 = "c"
+predict_4_3 = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade_id": "predict-4-4-check", "points": 0}
+# %% nbgrader={"grade_id": "predict-4-3-check", "points": 0}
 # Arrange
 # Act
-choice = predict_4_4
+choice = predict_4_3
 # Assert
 check.one_of(choice, ("a", "b", "c"), "your choice")
 
@@ -1076,79 +953,61 @@ print("plateau.step() without a loss:", complaint(plateau.step))
 print("plateau.step(0.7):            ", complaint(plateau.step, 0.7))
 
 # %% [markdown]
-# A scheduler counts calls and knows nothing of epochs: 1e-06 after 100 batches, and the network stands still. Say the unit in a comment. A scheduler for epochs is called once an epoch, after all `optimiser.step()`s; the plateau one alone wants the validation loss. And give an optimiser *one* scheduler: several that write the same rate fight.
-
-# %% [markdown]
+# A scheduler counts calls and knows nothing of epochs: 1e-06 after 100 batches, and the network stands still. Say the unit in a comment. A scheduler for epochs is called once an epoch, after all `optimiser.step()`s; the plateau one alone wants the validation loss. And *one* scheduler an optimiser: several fight over the same number.
+#
 # ## When to stop
 #
 # Fifteen noisy points, a network with thousands of weights, all the time in the world. *Validation* data, which no gradient ever sees, tell what happens:
 
-# %% alt="Two curves over 300 steps on a logarithmic axis. The training loss falls all the way from about 0.5 to about 0.06. The validation loss falls to 0.09 at about step 80, where a vertical dotted line stands, then rises to 0.3."
-few_x, few_y = (part.to(device) for part in noisy_sine(15, seed=4))
+# %% alt="Two curves over 300 steps on a logarithmic axis. The training loss falls all the way from 0.7 to 0.06. The validation loss falls to 0.09 at step 77, where a vertical dotted line stands, then rises to 0.3 and stays there."
 torch.manual_seed(0)
-wide = [nn.Linear(1, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1)]
-model = nn.Sequential(*wide).to(device)
+body = nn.Linear(1, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1)
+model = nn.Sequential(*body).to(device)
 optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
-falling, rising = [], []
-for _ in range(300):
-    loss = F.mse_loss(model(few_x), few_y)
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-    falling.append(loss.item())
-    with torch.no_grad():
-        rising.append(F.mse_loss(model(x_new), y_new).item())
-lowest = min(range(300), key=rising.__getitem__)
-print(f"validation: lowest {rising[lowest]:.2f} at step {lowest}, at the end {rising[-1]:.2f}")
+few, fresh = [noisy_sine(15, seed=4)], [(x_new, y_new)]
+over = gradus.fit(model, few, F.mse_loss, optimiser, epochs=300, val_loader=fresh)
+best, end = over["val_loss"][over.best_epoch], over["val_loss"][-1]
+print(f"validation: {best:.2f} at epoch {over.best_epoch}, {end:.2f} at the end")
 fig, axes = plots.figure()
-axes.plot(falling, "-", color=plots.PALETTE[0], label="training")
-axes.plot(rising, "--", color=plots.PALETTE[1], label="validation")
-axes.axvline(lowest, color="black", linestyle=":", label="stop here")
-axes.set(yscale="log", xlabel="step", ylabel="mean squared error", title="Over-fitting")
+axes.plot(over["loss"], "-", color=plots.PALETTE[0], label="training")
+axes.plot(over["val_loss"], "--", color=plots.PALETTE[1], label="validation")
+axes.axvline(over.best_epoch, color="black", linestyle=":", label="stop here")
+axes.set(yscale="log", xlabel="epoch", ylabel="mean squared error", title="Over-fitting")
 axes.legend()
 plots.close(fig)
 
 # %% [markdown]
 # Up to the dotted line the network learns the sine, after it the noise: training goes on falling, validation triples. This is **over-fitting**. Cures: more data, a smaller network, weight decay, dropout, and the cheapest, **early stopping**: keep the weights of the best epoch, give up after `patience` epochs without a better one.
 #
-# The usual twelve lines for it have two holes. A class as you may find it, on three sequences:
+# The usual ten lines have a hole. In `if loss > best … else best = loss` a tie counts as progress; so does NaN, and once stored, nothing is greater than NaN. Nor do they keep the weights.
 
 
 # %%
-class Hopeful:
-    def __init__(self, patience):
-        self.best, self.bad, self.patience = None, 0, patience
-
-    def step(self, loss):
-        if self.best is None or not loss > self.best:
-            self.best, self.bad = loss, 0
+def hopeful(losses, patience=10):
+    best, bad = losses[0], 0
+    for epoch, loss in enumerate(losses):
+        if loss > best:
+            bad += 1
         else:
-            self.bad += 1
-        return self.bad >= self.patience
+            best, bad = loss, 0
+        if bad == patience:
+            return f"stops at {epoch}"
+    return f"never stops, best loss {best}"
 
 
-nan = math.nan
-for name, sequence in {
-    "a bit worse each time": [1 + 0.001 * k for k in range(100)],
-    "constant": [1.0] * 100,
-    "NaN from epoch 3 on": [1.0, 0.9, 0.8] + [nan] * 97,
-}.items():
-    stopper = Hopeful(patience=10)
-    stops = [epoch for epoch, loss in enumerate(sequence) if stopper.step(loss)]
-    print(f"{name:21} stops at {stops[0] if stops else 'never'}, best loss {stopper.best:.1f}")
-
-# %% [markdown]
-# `not loss > best` takes a tie for progress, and NaN for the best loss ever: once stored, nothing is greater than NaN. A network that has died trains on all night. And the class forgot to keep the weights.
+print("a bit worse each time:", hopeful([1 + 0.001 * k for k in range(100)]))
+print("constant:             ", hopeful([1.0] * 100))
+print("NaN from epoch 3 on:  ", hopeful([1.0, 0.9, 0.8] + [math.nan] * 97))
 
 # %% [markdown]
 # ### Exercise 4.5 · Early stopping that survives
 # ★★★★☆ · 18 min · production · 8 points
 #
-# `EarlyStopping(patience, min_delta)`. `step(loss, model)` is called after each epoch. The loss *improves* if it is finite and below `best_loss − min_delta`; then keep it, the number of the epoch (from 0) and a copy of the model's weights and buffers. A tie is no improvement. Return `True` once `patience` epochs in a row brought none. `restore(model)` puts the kept weights back; if there are none, the model stays as it is.
+# `step(loss, model)` is called after each epoch. The loss *improves* if it is finite and below `best_loss − min_delta`; then keep it, the number of the epoch (from 0) and a copy of weights and buffers. Return `True` once `patience` epochs in a row brought no improvement. `restore(model)` puts the kept state back; if there is none, the model stays as it is.
 #
 # Losses 1, 0.8, 0.9, 0.7, 0.75, 0.72 with patience 2: `True` at the sixth; best epoch 3.
 #
-# `onset(train, val)`: the epoch from which a run over-fits, the first one with the lowest validation loss. But only if at the end validation is higher and training lower than there; else `None`.
+# `onset(train, val)`: the first epoch with the lowest validation loss, if at the end validation is higher *and* training lower than there; else `None`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1164,8 +1023,6 @@ for name, sequence in {
 
 # %% nbgrader={"grade_id": "ex-4-5"}
 class EarlyStopping:
-    """best_loss (inf at first) and best_epoch (None at first) are attributes."""
-
     def __init__(self, patience: int, min_delta: float = 0.0):
         self.patience, self.min_delta = patience, min_delta
         self.best_loss, self.best_epoch = math.inf, None
@@ -1193,6 +1050,7 @@ class EarlyStopping:
         ### END SOLUTION
 
 
+# %% nbgrader={"grade_id": "ex-4-5-b"}
 def onset(train: list[float], val: list[float]) -> int | None:
     """The epoch (from 0) from which the run over-fits, or None. Finite losses, one an epoch."""
     ### BEGIN SOLUTION
@@ -1233,21 +1091,21 @@ check.close(best_45, [3, 0.7], "best epoch and best loss", hint="Epochs count fr
 check.equal(onsets_45, [1, None], "onset of an over-fitting and of a healthy run")
 
 # %% [markdown]
-# With patience the last weights are by design worse than the best ones. Whoever forgets `restore` throws the gain away.
+# With patience the last weights are by design worse than the best: never forget `restore`.
 #
 # ## The whole pipeline
 #
-# Choosing the best epoch by the validation loss *uses* the validation data, so that lowest loss flatters. For the honest number you need a third part, touched once, at the very end: **train** to fit, **validate** to choose, **test** to report. Many programs validate on their test data; then there is no test.
+# Choosing the best epoch *uses* the validation data, so the lowest loss flatters. The honest number needs a third part, touched once: **train** to fit, **validate** to choose, **test** to report. Programs that validate on their test data have no test.
 #
-# The order within an epoch: train mode, all batches; eval mode without gradients, all validation batches; note, compare, keep; the scheduler, once. Dropout and batch norm (chapters 6 and 9) behave differently in the two modes, and batch norm *learns* from data in train mode, even without gradients.
+# An epoch: train mode, all batches; eval mode without gradients, all validation batches; note, compare, keep; the scheduler. Dropout and batch norm (chapters 6, 9) work differently in the two modes, and batch norm *learns* from data in train mode, even without gradients: not in the call of `train()`, but in the next forward pass.
 
 # %% [markdown]
 # ### Exercise 4.6 · From data to one honest number
 # ★★★★★ · 30 min · production · 10 points
 #
-# `prepare` draws one permutation, cuts it by `sizes` into train, val and test, in this order, and standardises each column of X with mean and `std` of the *training* part.
+# `prepare` draws one permutation, cuts it by `sizes` into train, val and test, and standardises each column of X with mean and `std` of the *training* part.
 #
-# `run` trains. An epoch: note the rate; one walk over `loaders["train"]` with a step a batch; one over `loaders["val"]`, changing nothing; then one `scheduler.step()`. Losses are means over samples. Stop when `patience` epochs in a row have not lowered the lowest validation loss. At the end the model holds the weights and buffers of the best epoch, and walks over `loaders["test"]`, once. Return `{"train_loss", "val_loss", "lr"}`, one number an epoch, and `"best_epoch"`, `"test_loss"`.
+# `run`, in each epoch: note the rate; walk over `loaders["train"]`, a step a batch; walk over `loaders["val"]`, changing nothing; one `scheduler.step()`. Losses are means over samples. Stop when `patience` epochs in a row have not lowered the lowest validation loss. Then put back the best epoch's weights and buffers and walk over `loaders["test"]`, once. Return `{"train_loss", "val_loss", "lr"}`, a number an epoch, and `"best_epoch"`, `"test_loss"`.
 #
 # w = 0, one x = 1 everywhere, y = 1 (test: 0), SGD with rate 0.25, halved each epoch: train 1, 0.25; val 0.25, 0.141; lr 0.25, 0.125; best epoch 1, test 0.391.
 #
@@ -1364,40 +1222,33 @@ check.close(
     hint="Note the rate that the epoch used; step the scheduler once, at its end",
 )
 
-# %% [markdown]
-# Now a real table: 569 breast tumours, 30 measurements each, from scikit-learn. (`make_classification`, in many tutorials called a real data set, invents its numbers.) Your functions do all the work:
-
-# %% tags=["raises-exception"] alt="Cross-entropy of training and validation over the epochs of the tumour table. Both fall steeply in the first epochs. The training loss keeps falling slowly, the validation loss flattens near 0.1 and turns up a little at the end."
+# %% tags=["raises-exception"] alt="Cross-entropy of training and validation over 14 epochs on the tumour table. The training loss falls from 0.34 to 0.04. The validation loss wavers between 0.036 and 0.064, lowest in the sixth epoch."
 from sklearn.datasets import load_breast_cancer
 
 cells, kinds = (torch.as_tensor(part) for part in load_breast_cancer(return_X_y=True))
-parts = prepare(cells.float(), kinds, (369, 100, 100), seeded(0))
-parts = {name: (X.to(device), kind.to(device)) for name, (X, kind) in parts.items()}
+parts = prepare(cells.float().to(device), kinds.to(device), (369, 100, 100), seeded(0))
 loaders = {name: [part] for name, part in parts.items()}
 loaders["train"] = Batches(*parts["train"], 32, seeded(1))
 model = small_net(30, 2)
 optimiser = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.01)
-scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=40)
+scheduler = schedulers.CosineAnnealingLR(optimiser, T_max=40)
 report = run(model, loaders, optimiser, scheduler, F.cross_entropy, epochs=40, patience=8)
-right = (model(parts["test"][0]).argmax(dim=1) == parts["test"][1]).float().mean().item()
-print(f"{len(report['lr'])} epochs, best {report['best_epoch']}, test accuracy {right:.2f}")
+print(f"{len(report['lr'])} epochs, the best is number {report['best_epoch']}")
 print(f"lowest validation loss {min(report['val_loss']):.3f}, test loss {report['test_loss']:.3f}")
 lines = {"training": report["train_loss"], "validation": report["val_loss"]}
 plots.curves(lines, title="Tumours: benign or not", ylabel="cross-entropy", log=True)
 
 # %% [markdown]
+# A real table, 569 tumours with 30 measurements each, and your functions did all the work. (`make_classification`, often called a real data set, invents its numbers.) The lowest of 14 validation losses flatters; the test loss, touched once, is the one to report.
+#
 # ## Reading a sick curve
 #
-# Four runs of the sine network, all with Adam. Only one is well.
+# Four runs of the sine network, all with Adam. One is well.
 
-# %% alt="Four training losses over 30 epochs on a logarithmic axis. Healthy falls from 0.4 to about 0.1. With too small a rate the curve sinks hardly at all from above 0.6. With too large a rate it starts high, above 10, and jitters. With shuffled labels it lies flat near 0.6, the variance of the targets."
+# %% alt="Four training losses over 30 epochs on a logarithmic axis. Healthy falls from 0.4 to about 0.1. With too small a rate the curve stays at 1.1. With too large a rate it starts above 500, needs 15 epochs to come down and then jitters above the healthy one. With shuffled labels it lies flat at 0.6, the variance of the targets."
 mixed = y[torch.randperm(len(y), generator=seeded(5))]
-patients = {
-    "healthy": (0.01, y),
-    "rate too small": (1e-5, y),
-    "rate too large": (3.0, y),
-    "labels shuffled": (0.01, mixed),
-}
+patients = {"healthy": (0.01, y), "rate too small": (1e-5, y)}
+patients |= {"rate too large": (3.0, y), "labels shuffled": (0.01, mixed)}
 charts = {}
 for name, (lr, answers) in patients.items():
     model = small_net()
@@ -1418,9 +1269,9 @@ plots.curves(charts, title="Four patients", ylabel="training loss", log=True)
 # | stands still at the start value | a rate too small, cleared before `step`, labels out of order, a cut graph |
 # | sinks, but ends too high (*under-fitting*) | too small a network, too few epochs, a softmax too many |
 # | training sinks, validation rises | over-fitting |
-# | validation far *better* than training | a leak between the parts, or dropout, which is off in validation |
+# | validation far *better* than training | a leak between the parts; dropout, off in validation |
 #
-# First cure for every patient: can it learn *five* samples by heart? If not, it is a bug and no matter of tuning.
+# First test for every patient: can it learn *five* samples by heart? If not, look for a bug and do not tune.
 
 # %% [markdown]
 # ### Exercise 4.7 · The bug hunt
@@ -1439,7 +1290,7 @@ plots.curves(charts, title="Four patients", ylabel="training loss", log=True)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Look back at: Predict 4.2; the five orders of clear, forward, backward and step; the sweep of learning rates; the note on modes before exercise 4.6.
+# Look back at: Predict 4.1; the five orders of clear, forward, backward and step; the sweep of learning rates; the note on modes before exercise 4.6.
 #
 # </details>
 
@@ -1562,92 +1413,43 @@ check.close(
     rtol=1e-4,
 )
 
-# %%
-one_output = torch.tensor([[3.0], [-1.0]])
-print("one output, all labels 0:", F.cross_entropy(one_output, torch.tensor([0, 0])).item())
-print("one output, a label 1:   ", complaint(F.cross_entropy, one_output, torch.tensor([0, 1])))
-start = torch.full((1, 3), 1 / 3)
-print(
-    f"three equal logits: {F.cross_entropy(start, torch.tensor([0])):.3f}, log 3: {math.log(3):.3f}"
-)
-
 # %% [markdown]
-# With one output there is one class, so its probability is 1 and the loss is 0: a "perfect" run that learnt nothing, or an error as soon as a label is 1. And not every missing `eval()` is a bug: in a net without dropout and batch norm the mode changes nothing. A fix counts when a test can tell the difference.
-
-# %% [markdown]
+# Each fix counted because a test could tell the difference. Not every missing `eval()` is a bug: in a net without dropout and batch norm the mode changes nothing.
+#
 # ## Schedules, looked at closely
 #
-# Five schedules over 200 units, all with 1 as the greatest rate. Watch the cosine, whose `T_max` was set to 100.
-
-# %% alt="Learning rates over 200 steps. StepLR falls in stairs, tenfold every 60. ExponentialLR falls smoothly. The cosine with T_max 100 reaches 0 at 100 and rises back to 1 at 200. Warm-up then cosine rises in a line to 1 at step 20 and falls to 0 at 200. OneCycleLR rises in a curve to 1 at step 60 and falls to 0."
-schedules = {
-    "StepLR": lambda o: schedulers.StepLR(o, step_size=60, gamma=0.1),
-    "ExponentialLR": lambda o: schedulers.ExponentialLR(o, gamma=0.98),
-    "cosine, T_max=100": lambda o: schedulers.CosineAnnealingLR(o, T_max=100),
-    "warm-up, cosine": lambda o: schedulers.SequentialLR(
-        o,
-        [schedulers.LinearLR(o, 0.05, total_iters=20), schedulers.CosineAnnealingLR(o, T_max=180)],
-        milestones=[20],
-    ),
-    "OneCycleLR": lambda o: schedulers.OneCycleLR(o, max_lr=1.0, total_steps=201),
-}
-traces = {}
-for name, plan in schedules.items():
-    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0, momentum=0.9)
-    scheduler = plan(optimiser)
-    traces[name] = []
-    for _ in range(200):
-        traces[name].append(scheduler.get_last_lr()[0])
-        optimiser.step()
-        scheduler.step()
-plots.curves(traces, title="Five schedules", xlabel="step", ylabel="learning rate")
-
-# %% [markdown]
-# "Decays to zero" is true of a cosine until `T_max`; then it *climbs back*, to the full rate at twice `T_max`. Tie `T_max` to the number of steps that you will take. **Warm-up** begins with small steps, while Adam's averages are still young. **One-cycle** is warm-up and decay in one; a step beyond `total_steps` raises. A schedule that ends at 0 lets the last steps settle in the valley instead of hopping across it.
-#
-# Are schedules only for long runs, and useless with Adam? Twenty epochs, five seeds:
-
+# Schedules, you may read, are for long runs, and not for Adam. Twenty epochs, five orders of the batches, a constant rate against a cosine that is moved with each batch:
 
 # %%
-def short_run(rule, top, plan, unit, seed):
-    torch.manual_seed(seed)
-    model = nn.Sequential(nn.Linear(1, 32), nn.Tanh(), nn.Linear(32, 1)).to(device)
-    optimiser = rule(model.parameters(), lr=top)
-    scheduler, batches = plan(optimiser, top), Batches(x, y, 32, seeded(seed))
-    for _ in range(20):
-        for batch_x, batch_y in batches:
-            optimiser.zero_grad()
-            F.mse_loss(model(batch_x), batch_y).backward()
-            optimiser.step()
-            scheduler.step() if unit == "batch" else None
-        scheduler.step() if unit == "epoch" else None
-    return F.mse_loss(model(x_new), torch.sin(x_new)).item()
-
-
-cycle = lambda o, top: schedulers.OneCycleLR(o, top, total_steps=141)  # noqa: E731
-plans = {
-    "constant": (lambda o, top: schedulers.ConstantLR(o, 1.0), "batch"),
-    "cosine, each batch": (lambda o, top: schedulers.CosineAnnealingLR(o, T_max=140), "batch"),
-    "one-cycle, each batch": (cycle, "batch"),
-    "one-cycle, each epoch": (cycle, "epoch"),
-}
-for rule, top in ((torch.optim.SGD, 0.1), (torch.optim.AdamW, 0.1)):
-    for name, (plan, unit) in plans.items():
-        ends = [short_run(rule, top, plan, unit, seed) for seed in range(5)]
-        print(
-            f"{rule.__name__:5} {name:22} distance to sin: mean {sum(ends) / 5:.3f}, worst {max(ends):.3f}"
-        )
+S = schedulers
+ending = {"constant": 0.1, "cosine to 0": 0.0}
+for rule in (torch.optim.SGD, torch.optim.AdamW):
+    for name, low in ending.items():
+        ends = []
+        for seed in range(5):
+            model, batches = small_net(), Batches(x, y, 32, seeded(seed))
+            optimiser = rule(model.parameters(), lr=0.1)
+            scheduler = S.CosineAnnealingLR(optimiser, T_max=140, eta_min=low)
+            for batch_x, batch_y in (pair for _ in range(20) for pair in batches):
+                optimiser.zero_grad()
+                F.mse_loss(model(batch_x), batch_y).backward()
+                optimiser.step()
+                scheduler.step()  # unit: a batch
+            ends.append(F.mse_loss(model(x_new), torch.sin(x_new)).item())
+        print(f"{rule.__name__:5} {name:11} distance to sin x: {min(ends):.3f} to {max(ends):.3f}")
 
 # %% [markdown]
-# TEXT
+# The best constant runs are as good, but one never knows which: with SGD the worst is seven times as far off. The cosine's last, small steps settle in the valley instead of hopping across it, with Adam too.
+#
+# Two more parts of a modern schedule. **Warm-up** begins with small steps, while Adam's averages are still young. **One-cycle** is warm-up and decay in one.
 
 # %% [markdown]
 # ### Exercise 4.8 · Schedules by hand
 # ★★★☆☆ · 18 min · conceptual · 6 points
 #
-# `cosine_lr`: the rate of step number `step`, from 0. In the first `warmup` steps lr0 · (step + 1) / warmup. Then, with t steps since the warm-up out of T = total − warmup: eta_min + (lr0 − eta_min) · (1 + cos(πt/T)) / 2. From `total` on it stays at eta_min.
+# `cosine_lr`: the rate of step number `step`, from 0. In the first `warmup` steps lr0 · (step + 1) / warmup. Then, with t steps since the warm-up out of T = total − warmup: eta_min + (lr0 − eta_min)(1 + cos(πt/T)) / 2. From `total` on it stays at eta_min.
 #
-# `Plateau`: `step(loss)` counts the losses in a row that are not *below* the best so far (ties and NaN are not). When the count is greater than `patience`, every group's rate is multiplied by `factor`, and the count begins again. `state_dict()` and `load_state_dict()` let another `Plateau` with the same settings go on.
+# `Plateau`: `step(loss)` counts losses in a row that are not *below* the best so far (NaN is not). When the count is greater than `patience`, every group's rate is multiplied by `factor`, and the count begins again. With `state_dict()` and `load_state_dict()` another `Plateau` of the same settings goes on.
 #
 # `lr_trace`: n times note the rate of the first group, then move the optimiser, then the scheduler.
 #
@@ -1735,7 +1537,7 @@ check.close(
     [1.0, 0.55, 0.1],
     "cosine_lr at 0, 4 and 8 of 8",
     ideas={
-        "math.cos takes radians: half a turn is π, not 180": [1.0, 0.680768, 0.280692],
+        "math.cos takes radians: half a turn is π, not 180": [1.0, 0.348367, 0.1],
         "The last rate is reached at step = total, not at total - 1": [1.0, 0.449864, 0.1],
     },
     rtol=1e-4,
@@ -1777,22 +1579,55 @@ check.close(
         + [0.25] * 2
         + [0.125],
         "The count begins again when the rate was lowered": [1.0] * 4 + [0.5] * 4 + [0.25, 0.125],
-        "A new best sets the count back to 0": [1.0] * 4 + [0.5] * 3 + [0.25] * 3,
     },
 )
 
-# %% [markdown]
-# Three lines of `math` and a counter: schedulers hold no magic. Their state belongs into a checkpoint, next to the optimiser's; chapter 12 resumes a run bit for bit.
+# %% tags=["raises-exception"] alt="Learning rates over 200 steps. StepLR falls in stairs, tenfold every 60. ExponentialLR falls smoothly. The cosine with T_max 100 reaches 0 at 100 and rises back to 1 at 200. Warm-up then cosine rises in a line to 1 at step 20 and falls to 0 at 200. OneCycleLR rises in a curve to 1 at step 60 and falls to 0."
+schedules = {
+    "StepLR": lambda o: S.StepLR(o, step_size=60, gamma=0.1),
+    "ExponentialLR": lambda o: S.ExponentialLR(o, gamma=0.98),
+    "cosine, T_max=100": lambda o: S.CosineAnnealingLR(o, T_max=100),
+    "warm-up, cosine": lambda o: S.SequentialLR(
+        o, [S.LinearLR(o, 0.05, total_iters=20), S.CosineAnnealingLR(o, 180)], milestones=[20]
+    ),
+    "OneCycleLR": lambda o: S.OneCycleLR(o, max_lr=1.0, total_steps=201),
+}
+traces = {}
+for name, plan in schedules.items():
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0, momentum=0.9)
+    traces[name] = lr_trace(optimiser, plan(optimiser), 200)
+lazy = S.OneCycleLR(optimiser, max_lr=0.01, epochs=100, steps_per_epoch=391)
+late = lr_trace(optimiser, lazy, 101)
+print(f"one-cycle for 39100 batches, moved once an epoch: from {late[0]:.6f} to {late[-1]:.6f}")
+plots.curves(traces, title="Five schedules", xlabel="step", ylabel="learning rate")
 
 # %% [markdown]
+# "A cosine decays to zero" is true until `T_max`; then it *climbs back*. Tie `T_max` to the steps that you will take. One-cycle counts batches: moved once an epoch, it never leaves its warm-up.
+#
 # ## What to remember
 #
-# - later
+# - When `step()` runs, `.grad` holds this batch's gradient and nothing else.
+# - A mean over an epoch weighs each batch by its size.
+# - Cross-entropy and BCE want logits; shapes and dtypes of targets are part of the loss. Judge losses by one common ruler.
+# - SGD's limit is 2/L; Adam's steps are as long as its rate. Each optimiser has its own good rate: do a range test. AdamW decouples the decay.
+# - A scheduler counts calls. Say whether its unit is a batch or an epoch.
+# - Train to fit, validate to choose, test once. Eval mode and `no_grad` for both. Statistics come from the training part alone.
+# - Keep a copy of the best weights. NaN and ties are no improvement.
+# - Before training, know the loss of guessing and the floor. Then read the curve.
 
 # %% [markdown]
 # ## References
 #
-# - later
+# - H. Robbins, S. Monro, "A stochastic approximation method", *Annals of Mathematical Statistics*, 1951.
+# - P. Huber, "Robust estimation of a location parameter", same journal, 1964.
+# - B. Polyak, "Some methods of speeding up the convergence of iteration methods", 1964: momentum.
+# - L. Prechelt, "Early stopping, but when?", 1998.
+# - J. Duchi and others, "Adaptive subgradient methods", *JMLR*, 2011: Adagrad.
+# - T. Tieleman, G. Hinton, "RMSprop", Coursera lecture 6.5, 2012.
+# - R. Pascanu and others, "On the difficulty of training recurrent neural networks", ICML 2013: clipping.
+# - D. Kingma, J. Ba, "Adam", ICLR 2015.
+# - L. Smith, "Cyclical learning rates", WACV 2017: range test, one-cycle.
+# - I. Loshchilov, F. Hutter, "SGDR", ICLR 2017: the cosine; "Decoupled weight decay regularization", ICLR 2019: AdamW.
 
 # %% [markdown]
 # ## Hidden tests
@@ -1802,24 +1637,6 @@ check.close(
 # The cells below hold the rest of the tests; in your copy they are empty but for a title. They run when you hand in, on other sizes and harder cases than the checks above.
 #
 # </details>
-
-# %% nbgrader={"grade_id": "predict-4-1-hidden-1", "points": 1}
-# Hidden test predict 4.1 · one sample left over · 1 point
-### BEGIN HIDDEN TESTS
-# Arrange
-# Act
-choice = predict_4_1
-# Assert
-check.equal(
-    choice,
-    "b",
-    "your choice",
-    ideas={
-        "That is the truth, but the loop adds two means and knows nothing of their sizes": "a",
-        "len(batches) is a whole number, the number of batches": "c",
-    },
-)
-### END HIDDEN TESTS
 
 
 # %% nbgrader={"grade_id": "ex-4-1-reference", "points": 0}
@@ -2055,12 +1872,12 @@ check.close(
 )
 ### END HIDDEN TESTS
 
-# %% nbgrader={"grade_id": "predict-4-2-hidden-1", "points": 1}
-# Hidden test predict 4.2 · a softmax too many · 1 point
+# %% nbgrader={"grade_id": "predict-4-1-hidden-1", "points": 1}
+# Hidden test predict 4.1 · a softmax too many · 1 point
 ### BEGIN HIDDEN TESTS
 # Arrange
 # Act
-choice = predict_4_2
+choice = predict_4_1
 # Assert
 check.equal(
     choice,
@@ -2182,12 +1999,12 @@ check.close(
 )
 ### END HIDDEN TESTS
 
-# %% nbgrader={"grade_id": "predict-4-3-hidden-1", "points": 1}
-# Hidden test predict 4.3 · Adam's first step · 1 point
+# %% nbgrader={"grade_id": "predict-4-2-hidden-1", "points": 1}
+# Hidden test predict 4.2 · Adam's first step · 1 point
 ### BEGIN HIDDEN TESTS
 # Arrange
 # Act
-choice = predict_4_3
+choice = predict_4_2
 # Assert
 check.equal(
     choice,
@@ -2449,12 +2266,12 @@ check.unchanged(pulls_leaf, same_pull, "the gradients", hint="Work on g + … , 
 check.equal(facts_leaf, [True] * 4, "still leaves that ask for gradients")
 ### END HIDDEN TESTS
 
-# %% nbgrader={"grade_id": "predict-4-4-hidden-1", "points": 1}
-# Hidden test predict 4.4 · a schedule in a hurry · 1 point
+# %% nbgrader={"grade_id": "predict-4-3-hidden-1", "points": 1}
+# Hidden test predict 4.3 · a schedule in a hurry · 1 point
 ### BEGIN HIDDEN TESTS
 # Arrange
 # Act
-choice = predict_4_4
+choice = predict_4_3
 # Assert
 check.equal(
     choice,
@@ -3479,7 +3296,7 @@ check.close(
     "the rates of two groups after each loss",
     ideas={"Every parameter group's rate is lowered, not only the first": one_group},
     rtol=1e-9,
-    hint="A tie and a NaN are no new best; the count begins again after each lowering",
+    hint="A tie and a NaN are no new best; a new best, and each lowering, sets the count back to 0",
 )
 ### END HIDDEN TESTS
 
@@ -3489,7 +3306,7 @@ check.close(
 # Arrange
 first_half, second_half = (1.0, 0.5, 0.6, 0.6), (0.6, 0.55, 0.7, 0.7, 0.4)
 resumed_true = [0.1, 0.1, 0.1, 0.01, 0.01]
-forgotten = [1.0, 1.0, 1.0, 0.1, 0.1]
+forgotten = [1.0] * 5
 trace_true = [0.5 * 0.8**k for k in range(6)]
 trace_late, trace_twice = (
     [0.5 * 0.8 ** (k + 1) for k in range(6)],
