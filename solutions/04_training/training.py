@@ -323,13 +323,13 @@ for name, ending in {"logits": nn.Identity(), "softmax first": nn.Softmax(dim=1)
 plots.curves(losses, title="One softmax too many", ylabel="cross-entropy")
 
 # %% [markdown]
-# Probabilities taken for logits lie between 0 and 1. The best row is (1, 0, 0), and its cross-entropy log(1 + 2/e) = 0.5514: the loss cannot sink below. The accuracy is just as good, so only the loss betrays the bug. (Nor did *one* output raise above: one class has probability 1, so the loss is 0 and nothing is learnt.)
+# Probabilities taken for logits: the best row is (1, 0, 0), its cross-entropy log(1 + 2/e) = 0.5514, and the loss sinks no lower. The accuracy is perfect all the same. (*One* output above: one class has probability 1, the loss is 0 and nothing is learnt.)
 #
 # | You predict | Network's output | Loss | Targets |
 # |---|---|---|---|
 # | one of K classes | logits (N, K) | `cross_entropy` | `int64` (N,) |
 # | yes or no | logit (N,) | `binary_cross_entropy_with_logits` | float (N,) |
-# | several of K labels | logits (N, K) | the same, label by label | float (N, K) of 0 and 1 |
+# | several of K labels | logits (N, K) | the same | float (N, K) of 0 and 1 |
 # | a number | (N,) or (N, 1) | `mse_loss`, `l1_loss`, `huber_loss` | the same shape |
 
 # %%
@@ -357,7 +357,7 @@ print(((perfect[:, None] - perfect) ** 2).mean().item(), "and no warning")
 # ### Exercise 4.2 · Three losses and their favourite number
 # ★★★☆☆ · 12 min · conceptual · 6 points
 #
-# Write the three, each a mean over all entries. With e = prediction − target: e²; |e|; and Huber, ½e² where |e| ≤ δ, else δ(|e| − ½δ). Shapes that differ raise `ValueError`. PyTorch's own losses are not allowed; you are building them. Errors −3, 0.5, 1 with δ = 1: Huber gives (2.5 + 0.125 + 0.5)/3 = 1.042.
+# Write the three, each a mean over all entries. With e = prediction − target: e²; |e|; and Huber, ½e² where |e| ≤ δ, else δ(|e| − ½δ). Shapes that differ raise `ValueError`. PyTorch's own losses are not allowed. Errors −3, 0.5, 1 with δ = 1: Huber gives (2.5 + 0.125 + 0.5)/3 = 1.042.
 #
 # Then `location(y, loss)`: the number c, to within 0.01, for which `loss(c everywhere, y)` is least. The loss is convex in c, and c lies between the least and the greatest y. What is *the* typical value of 1, 2, 3, 4, 100? It depends on the loss: 22, 3 and 3.
 #
@@ -516,19 +516,16 @@ for name, rule in rules.items():
 
 # %% alt="Contour lines of a long narrow valley with four paths from the left end to the minimum at the right. SGD zigzags across the valley and is only part of the way along after 30 steps. Momentum swings, then runs along the floor. RMSprop glides into the floor and follows it to the minimum. Adam runs in a wide curve past the minimum and turns back."
 across = torch.tensor([1.0, 50.0])
-tuned = {
-    "SGD": lambda p: torch.optim.SGD(p, lr=0.036),
-    "momentum": lambda p: torch.optim.SGD(p, lr=0.02, momentum=0.8),
-    "RMSprop": lambda p: torch.optim.RMSprop(p, lr=0.2, alpha=0.9),
-    "Adam": lambda p: torch.optim.Adam(p, lr=0.4),
-}
+tuned = {"SGD": {"lr": 0.036}, "momentum": {"lr": 0.02, "momentum": 0.8}}
+tuned |= {"RMSprop": {"lr": 0.2, "alpha": 0.9}, "Adam": {"lr": 0.4}}
 fig, axes = plots.figure(8, 4)
 grid = torch.cartesian_prod(torch.linspace(-4.5, 1.5, 121), torch.linspace(-1.2, 1.2, 81))
 heights = (across * grid**2).sum(dim=1) / 2
 axes.tricontour(*grid.T, heights, levels=[0.2, 1, 3, 8, 16, 30], colors="#999999")
-for (name, rule), mark, colour in zip(tuned.items(), "os^D", plots.PALETTE, strict=False):
-    path = walk(rule, lambda w: (across * w**2).sum() / 2, [-4.0, 1.0], 30)
-    axes.plot(*zip(*path, strict=True), marker=mark, color=colour, label=name, markersize=3)
+for name, settings in tuned.items():
+    rule = rules.get(name, torch.optim.SGD)
+    path = walk(rule, lambda w: (across * w**2).sum() / 2, [-4.0, 1.0], 30, **settings)
+    axes.plot(*zip(*path, strict=True), label=name, markersize=3)
 axes.legend()
 axes.set(xlabel="first weight", ylabel="second weight", title="Four ways down one valley")
 plots.close(fig)
@@ -757,9 +754,8 @@ for name, ends in finals.items():
             optimiser.step()
         ends.append(F.mse_loss(model(x), y).item())
     print(f"{name:4}", [float(f"{end:.2g}") for end in ends])
-label = "log₁₀ of the learning rate"
 plots.curves(
-    finals, x=exponents, title="Loss after 20 epochs", xlabel=label, ylabel="loss", log=True
+    finals, x=exponents, title="Loss after 20 epochs", xlabel="log₁₀ of the rate", log=True
 )
 
 # %% [markdown]
@@ -879,7 +875,7 @@ batches = list(Batches(x, y, 50, seeded(0)))
 rates, losses = lr_finder(model, batches, F.mse_loss, optimiser, 1e-4, 10, 60)
 print(f"stopped at {rates[-1]:.1g} after {len(rates)} batches")
 exponents = [math.log10(rate) for rate in rates]
-plots.curves({"SGD": losses}, x=exponents, title="A range test", xlabel=label, ylabel="loss")
+plots.curves({"SGD": losses}, x=exponents, title="A range test", xlabel="log₁₀ of the rate")
 
 # %% [markdown]
 # Flat, a slope, a valley, a wall: forty batches tell what the sweep needed eleven trainings for. The wall stands at 0.2; a tenth of it, 0.02, is where the sweep, too, found SGD at its best.
@@ -1105,9 +1101,9 @@ check.equal(onsets_45, [1, None], "onset of an over-fitting and of a healthy run
 #
 # `prepare` draws one permutation, cuts it by `sizes` into train, val and test, and standardises each column of X with mean and `std` of the *training* part.
 #
-# `run`, in each epoch: note the rate; walk over `loaders["train"]`, a step a batch; walk over `loaders["val"]`, changing nothing; one `scheduler.step()`. Losses are means over samples. Stop when `patience` epochs in a row have not lowered the lowest validation loss. Then put back the best epoch's weights and buffers and walk over `loaders["test"]`, once. Return `{"train_loss", "val_loss", "lr"}`, a number an epoch, and `"best_epoch"`, `"test_loss"`.
+# `run`, in each epoch: note the rate; walk over `loaders["train"]`, a step a batch; over `loaders["val"]`, changing nothing; one `scheduler.step()`. Losses are means over samples. Stop when `patience` epochs in a row have not lowered the lowest validation loss. Then put back the best epoch's weights and buffers, and walk over `loaders["test"]`, once.
 #
-# w = 0, one x = 1 everywhere, y = 1 (test: 0), SGD with rate 0.25, halved each epoch: train 1, 0.25; val 0.25, 0.141; lr 0.25, 0.125; best epoch 1, test 0.391.
+# One w = 0, x = 1 everywhere, y = 1 (test: 0), SGD, rate 0.25, halved each epoch: train 1, 0.25; val 0.25, 0.141; best epoch 1, test 0.391.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1136,7 +1132,7 @@ def prepare(X, y, sizes, generator) -> dict:
 
 
 def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience) -> dict:
-    """Train, validate, stop, restore, test once. loaders: name → batches (x, y)."""
+    """{"train_loss", "val_loss", "lr"}, lists, a number an epoch; "best_epoch", "test_loss"."""
 
     ### BEGIN SOLUTION
     def walk(batches, training):
@@ -1264,7 +1260,7 @@ plots.curves(charts, title="Four patients", ylabel="training loss", log=True)
 #
 # | You see | Look for |
 # |---|---|
-# | NaN or inf | a rate too large, a log or division at 0, NaN in the data; clip |
+# | NaN or inf, exploding | a rate too large, a log or division at 0, NaN in the data; clip |
 # | grows, or jumps about | a rate too large, gradients never cleared |
 # | stands still at the start value | a rate too small, cleared before `step`, labels out of order, a cut graph |
 # | sinks, but ends too high (*under-fitting*) | too small a network, too few epochs, a softmax too many |
@@ -1421,22 +1417,19 @@ check.close(
 # Schedules, you may read, are for long runs, and not for Adam. Twenty epochs, five orders of the batches, a constant rate against a cosine that is moved with each batch:
 
 # %%
-S = schedulers
-ending = {"constant": 0.1, "cosine to 0": 0.0}
-for rule in (torch.optim.SGD, torch.optim.AdamW):
-    for name, low in ending.items():
-        ends = []
-        for seed in range(5):
-            model, batches = small_net(), Batches(x, y, 32, seeded(seed))
-            optimiser = rule(model.parameters(), lr=0.1)
-            scheduler = S.CosineAnnealingLR(optimiser, T_max=140, eta_min=low)
-            for batch_x, batch_y in (pair for _ in range(20) for pair in batches):
-                optimiser.zero_grad()
-                F.mse_loss(model(batch_x), batch_y).backward()
-                optimiser.step()
-                scheduler.step()  # unit: a batch
-            ends.append(F.mse_loss(model(x_new), torch.sin(x_new)).item())
-        print(f"{rule.__name__:5} {name:11} distance to sin x: {min(ends):.3f} to {max(ends):.3f}")
+for name, low in (("SGD", 0.1), ("SGD", 0.0), ("AdamW", 0.1), ("AdamW", 0.0)):
+    ends = []
+    for seed in range(5):
+        model, batches = small_net(), Batches(x, y, 32, seeded(seed))
+        optimiser = getattr(torch.optim, name)(model.parameters(), lr=0.1)
+        scheduler = schedulers.CosineAnnealingLR(optimiser, T_max=140, eta_min=low)
+        for batch_x, batch_y in (pair for _ in range(20) for pair in batches):
+            optimiser.zero_grad()
+            F.mse_loss(model(batch_x), batch_y).backward()
+            optimiser.step()
+            scheduler.step()  # unit: a batch
+        ends.append(F.mse_loss(model(x_new), torch.sin(x_new)).item())
+    print(f"{name:5} 0.1 to {low}: distance to sin x {min(ends):.3f} to {max(ends):.3f}")
 
 # %% [markdown]
 # The best constant runs are as good, but one never knows which: with SGD the worst is seven times as far off. The cosine's last, small steps settle in the valley instead of hopping across it, with Adam too.
@@ -1447,13 +1440,11 @@ for rule in (torch.optim.SGD, torch.optim.AdamW):
 # ### Exercise 4.8 · Schedules by hand
 # ★★★☆☆ · 18 min · conceptual · 6 points
 #
-# `cosine_lr`: the rate of step number `step`, from 0. In the first `warmup` steps lr0 · (step + 1) / warmup. Then, with t steps since the warm-up out of T = total − warmup: eta_min + (lr0 − eta_min)(1 + cos(πt/T)) / 2. From `total` on it stays at eta_min.
+# `cosine_lr`: in the first `warmup` steps (from 0) lr0 · (step + 1) / warmup. Then, t steps after the warm-up, with T = total − warmup: eta_min + (lr0 − eta_min)(1 + cos(πt/T)) / 2. From `total` on eta_min. With total 8, lr0 1, eta_min 0.1, step 4 gives 0.55.
 #
-# `Plateau`: `step(loss)` counts losses in a row that are not *below* the best so far (NaN is not). When the count is greater than `patience`, every group's rate is multiplied by `factor`, and the count begins again. With `state_dict()` and `load_state_dict()` another `Plateau` of the same settings goes on.
+# `Plateau`: count the losses in a row that are not *below* the best (NaN is not). When the count is greater than `patience`, every group's rate is multiplied by `factor`, and the count begins again. Factor 0.5, patience 2, losses 1, 0.9, 0.9, 0.9, 0.9: the fifth gives 0.5.
 #
-# `lr_trace`: n times note the rate of the first group, then move the optimiser, then the scheduler.
-#
-# total 8, lr0 1, eta_min 0.1: step 4 gives 0.55. Plateau(factor 0.5, patience 2) on 1, 0.9, 0.9, 0.9, 0.9, 0.8: rates 1, 1, 1, 1, 0.5, 0.5.
+# `lr_trace`: n times note the first group's rate, move the optimiser, move the scheduler.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1502,7 +1493,7 @@ class Plateau:
         ### END SOLUTION
 
     def state_dict(self) -> dict:
-        """What has to be known to go on later: plain numbers."""
+        """Plain numbers with which another Plateau of the same settings goes on."""
         ### BEGIN SOLUTION
         return {"best": self.best, "bad": self.bad}
         ### END SOLUTION
@@ -1582,24 +1573,22 @@ check.close(
     },
 )
 
-# %% tags=["raises-exception"] alt="Learning rates over 200 steps. StepLR falls in stairs, tenfold every 60. ExponentialLR falls smoothly. The cosine with T_max 100 reaches 0 at 100 and rises back to 1 at 200. Warm-up then cosine rises in a line to 1 at step 20 and falls to 0 at 200. OneCycleLR rises in a curve to 1 at step 60 and falls to 0."
-schedules = {
-    "StepLR": lambda o: S.StepLR(o, step_size=60, gamma=0.1),
-    "ExponentialLR": lambda o: S.ExponentialLR(o, gamma=0.98),
+# %% tags=["raises-exception"] alt="Learning rates over 200 steps. StepLR falls in stairs, tenfold every 60. The exponential one falls smoothly. The cosine with T_max 100 reaches 0 at 100 and rises back to 1 at 200. Warm-up then cosine rises in a line to 1 at step 20 and falls to 0 at 200. OneCycleLR rises in a curve to 1 at step 60 and falls to 0."
+S = schedulers
+plans = {"StepLR": lambda o: S.StepLR(o, 60), "exponential": lambda o: S.ExponentialLR(o, 0.98)}
+plans |= {
     "cosine, T_max=100": lambda o: S.CosineAnnealingLR(o, T_max=100),
     "warm-up, cosine": lambda o: S.SequentialLR(
         o, [S.LinearLR(o, 0.05, total_iters=20), S.CosineAnnealingLR(o, 180)], milestones=[20]
     ),
     "OneCycleLR": lambda o: S.OneCycleLR(o, max_lr=1.0, total_steps=201),
 }
-traces = {}
-for name, plan in schedules.items():
+for name, plan in plans.items():
     optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0, momentum=0.9)
-    traces[name] = lr_trace(optimiser, plan(optimiser), 200)
-lazy = S.OneCycleLR(optimiser, max_lr=0.01, epochs=100, steps_per_epoch=391)
-late = lr_trace(optimiser, lazy, 101)
-print(f"one-cycle for 39100 batches, moved once an epoch: from {late[0]:.6f} to {late[-1]:.6f}")
-plots.curves(traces, title="Five schedules", xlabel="step", ylabel="learning rate")
+    plans[name] = lr_trace(optimiser, plan(optimiser), 200)
+late = lr_trace(optimiser, S.OneCycleLR(optimiser, 0.01, epochs=100, steps_per_epoch=391), 101)
+print(f"one-cycle for 39100 batches, moved once an epoch: {late[0]:.6f} to {late[-1]:.6f}")
+plots.curves(plans, title="Five schedules", xlabel="step", ylabel="learning rate")
 
 # %% [markdown]
 # "A cosine decays to zero" is true until `T_max`; then it *climbs back*. Tie `T_max` to the steps that you will take. One-cycle counts batches: moved once an epoch, it never leaves its warm-up.
