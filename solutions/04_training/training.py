@@ -1249,12 +1249,9 @@ optimiser = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.01)
 scheduler = schedulers.CosineAnnealingLR(optimiser, T_max=40)
 report = run(model, loaders, optimiser, scheduler, F.cross_entropy, epochs=40, patience=8)
 hits = model(parts["test"][0]).argmax(dim=1) == parts["test"][1]
-print(
-    f"{len(report['lr'])} epochs, best {report['best_epoch']}, test accuracy {hits.float().mean():.2f}"
-)
+print(f"best epoch {report['best_epoch']}, test accuracy {hits.float().mean():.2f}")
 print(f"lowest validation loss {min(report['val_loss']):.3f}, test loss {report['test_loss']:.3f}")
-lines = {"training": report["train_loss"], "validation": report["val_loss"]}
-plots.curves(lines, title="Tumours: benign or not", ylabel="cross-entropy", log=True)
+plots.curves({k: report[k] for k in ("train_loss", "val_loss")}, title="Tumours", log=True)
 
 # %% [markdown]
 # A real table, 569 tumours with 30 measurements each, and your functions did all the work. (`make_classification`, often called a real data set, invents its numbers.) The lowest of 14 validation losses flatters; the test loss, touched once, is the one to report.
