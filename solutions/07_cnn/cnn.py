@@ -46,7 +46,7 @@ def complaint(action, *args, **kwargs):
     record = observe.error(action, *args, **kwargs)
     if record is None:
         return "no error"
-    short = textwrap.shorten(record["message"], 60, placeholder=" …")
+    short = textwrap.shorten(record["message"], 52, placeholder=" …")
     return f"{record['type']}: {short}"
 
 
@@ -78,7 +78,7 @@ linear, conv = nn.Linear(784, 128), nn.Conv2d(1, 32, 3)
 shuffled = nn.Linear(784, 128)
 shuffled.load_state_dict({"weight": linear.weight[:, order], "bias": linear.bias})
 same = linear(image.flatten(1)) - shuffled(image.flatten(1)[:, order])
-print(f"linear layer, pixels and weights shuffled: off by {same.abs().max():.0e}")
+print(f"linear layer, pixels and weights shuffled: off by {same.abs().max():.4f}")
 outputs = conv(image).numel()
 print("Linear(784, 128):", count(linear), "weights for 128 outputs")
 print("Conv2d(1, 32, 3):", count(conv), "weights for", outputs, "outputs")
@@ -332,7 +332,7 @@ for mode in (True, False):
     change = observe.response(small_net, few, 1).abs().amax(1)
     print("train" if mode else "eval ", "mode, sample 1 brighter, outputs move by", change)
 turned = small_net(few.flip(0)).flip(0) - small_net(few)
-print(f"batch reversed, outputs reversed back: off by {turned.abs().max():.0e}")
+print(f"batch reversed, outputs reversed back: off by {turned.abs().max():.4f}")
 jumbled = few.flatten(2)[:, :, order].reshape(few.shape)
 print(
     "pixels shuffled: outputs move by", f"{(small_net(jumbled) - small_net(few)).abs().max():.1f}"
@@ -374,8 +374,8 @@ moved = few.roll(1, dims=3)
 with torch.no_grad():
     maps, maps_moved = round_conv(few), round_conv(moved)
 print(f"map, as it is:    off by {(maps_moved - maps).abs().max():.2f}")
-print(f"map, moved back:  off by {(maps_moved.roll(-1, dims=3) - maps).abs().max():.0e}")
-print(f"mean of each map: off by {(maps_moved - maps).mean((2, 3)).abs().max():.0e}")
+print(f"map, moved back:  off by {(maps_moved.roll(-1, dims=3) - maps).abs().max():.4f}")
+print(f"mean of each map: off by {(maps_moved - maps).mean((2, 3)).abs().max():.4f}")
 
 # %% [markdown]
 # Two words that are often mixed up. *Equivariant*: the output moves as the input moves. *Invariant*: the output does not move at all. Convolution is equivariant. It takes a pooling over the whole map to make an invariant answer. (With zero padding both hold only away from the border.)
@@ -729,7 +729,7 @@ check.equal(
 )
 
 # %% [markdown]
-# Is the flatten needed, or would the mean over time do, as in image classifiers? And does the convolution beat an MLP? Try it: two waves and some noise, 48 steps in, 8 steps out. The series is cut in time *before* the windows are made (chapter 05), so no window of the test overlaps the past. It takes about two seconds.
+# Is the flatten needed, or would the mean over time do, as in image classifiers? And does the convolution beat an MLP? Try it: two waves and some noise, 48 steps in, 8 steps out. The series is cut in time *before* the windows are made (chapter 05), so no window of the test overlaps the past. It takes about a second.
 
 # %% tags=["demo"]
 t = torch.arange(1200.0)
@@ -764,19 +764,18 @@ print("variance of the target:", round(late[:, 48:].var().item(), 2))
 stack = torch.randn(8, 3, 5, 5, generator=seeded(4)) * 2 + 1
 norm = nn.BatchNorm2d(3)
 out = norm(stack)
-print("axes of the mean: out.mean((0, 2, 3)) =", [f"{v:.0e}" for v in out.mean((0, 2, 3)).abs()])
-print("running mean moved by 0.1 of the way:", norm.running_mean, stack.mean((0, 2, 3)))
-biased = nn.Conv2d(3, 4, 3)
-after = nn.BatchNorm2d(4)
-before_bias = after(biased(stack))
+print("mean and variance over N, H, W:", out.mean((0, 2, 3)).abs(), out.var((0, 2, 3)))
+print("running mean:", norm.running_mean, " mean of the batch:", stack.mean((0, 2, 3)))
+biased, after = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+calm = after(biased(stack))
 with torch.no_grad():
     biased.bias += 100
 print(
-    f"bias + 100, output after batch norm: off by {(after(biased(stack)) - before_bias).abs().max():.0e}"
+    f"bias + 100, output after batch norm: off by {(after(biased(stack)) - calm).abs().max():.3f}"
 )
 
 # %% [markdown]
-# A hundred, added and taken away again; the difference is rounding.
+# A hundred, added and taken away again. The running mean has made a tenth of the way from 0 to the mean of the batch: the default momentum.
 #
 # VGG (2014) made a style of it: blocks of 3 × 3 convolutions, each block followed by a pooling, channels doubled from block to block. Two 3 × 3 layers see as far as one 5 × 5, with 18 weights instead of 25 a channel pair and a ReLU in between. End with the mean over the map, not with a giant linear layer, and the net takes images of any size.
 
@@ -900,12 +899,12 @@ for a, b in zip(here, there, strict=True):
         nn.init.zeros_(b.bias)
 (last,) = (m for m in mine.modules() if isinstance(m, nn.Linear))
 trusted = last(theirs(picture).mean((2, 3)))
-print(f"largest difference of the logits: {(mine(picture) - trusted).abs().max():.0e}")
+print(f"largest difference of the logits: {(mine(picture) - trusted).abs().max():.4f}")
 
 # %% [markdown]
 # Zero up to rounding: same network, other author. You will use this trick on every architecture that you copy from a paper.
 #
-# Now train a slim one on drawn shapes, 32 × 32 in colour, with and without batch norm. It takes a few seconds.
+# Now train a slim one on drawn shapes, 32 × 32 in colour, with and without batch norm. The two take about ten seconds.
 
 # %% tags=["demo"]
 shapes = gradus.load("cifar10")
@@ -934,7 +933,7 @@ for name, net in {"with batch norm": VGGNet(3, 10, (8, 16, 32)), "without": plai
     print(f"{name:16} test accuracy {result['accuracy']:.2f}")
 
 # %% [markdown]
-# After three epochs the plain net still guesses, one in ten. Batch norm keeps the signal alive through seven layers.
+# Same data, same three epochs: about 0.8 with batch norm, about a quarter without. It keeps the signal alive through seven layers; the plain net has hardly begun.
 #
 # **At full size.** The same functions train on the real CIFAR-10; more than 70 % takes a GPU a few minutes, one core a night. It is not graded.
 #
@@ -1246,7 +1245,7 @@ check.close(
 check.equal(perfect, math.inf, "psnr of equal images")
 
 # %% [markdown]
-# Let it clean digits. It sees a digit plus noise and learns to give the digit back: about five seconds on one core.
+# Let it clean digits. It sees a digit plus noise and learns to give the digit back: about three seconds on one core.
 
 # %% tags=["demo"] alt="Three rows of eight digits: clean, covered by strong noise, and as the U-Net restores them, nearly free of noise with slightly soft strokes."
 clean = digits.images[:, :, 4:24, 4:24].float() / 255
@@ -1263,7 +1262,7 @@ rows = [clean[1200:1208], noisy[1200:1208].clamp(0, 1), restored[:8].clamp(0, 1)
 plots.image_grid(torch.cat(rows))
 
 # %% [markdown]
-# The last row is close to the first: what the eye sees as noise is gone, at the price of slightly soft strokes. U-Nets segment medical images, and they draw: chapter 18's generators are of this family.
+# The last row is close to the first: what the eye sees as noise is gone, at the price of slightly soft strokes. U-Nets segment medical images, and they draw: many generators of images are of this family.
 #
 # ## Three dimensions
 #
@@ -1400,7 +1399,7 @@ check.equal(
 )
 
 # %% [markdown]
-# Does it find the balls? A fair rival is the sum over the volume: a ball adds brightness. The net needs about two seconds.
+# Does it find the balls? A fair rival is the sum over the volume: a ball adds brightness. The net needs about a second.
 
 # %% tags=["demo"] alt="Loss and accuracy over ten epochs; the accuracy climbs from about one half to nearly 1."
 volumes, labels = make_blobs(300, 12, seeded(0))
@@ -1745,7 +1744,7 @@ read = pupil.eval()(exam_images).argmax(1)
 check.accuracy(
     read,
     exam_labels,
-    0.92,
+    0.9,
     "the share of digits read after five epochs",
     hint="Softmax in the model, or a missing ReLU, slows learning down",
 )
@@ -2503,20 +2502,19 @@ check.equal(kind_75, "float", "the type of what psnr returns", hint="A float: ta
 ### BEGIN HIDDEN TESTS
 # Arrange
 archive = gradus.load("mnist", quiet=True).images[:, :, 4:24, 4:24].float() / 255
-archive = F.interpolate(archive[:900], size=(14, 14), mode="bilinear", antialias=True).contiguous()
 grainy = archive + 0.3 * torch.randn(archive.shape, generator=seeded(7510))
-study_in, study_out = grainy[:800].clone(), archive[:800].clone()
-test_in, ink = grainy[800:].clone(), (archive[800:] > 0.5).long()
+study_in, study_out = grainy[:700].clone(), archive[:700].clone()
+test_in, ink = grainy[700:900].clone(), (archive[700:900] > 0.5).long()
 # Act
 torch.manual_seed(0)
 restorer = UNet(1, 1, 8, 2)
-train(restorer, study_in, study_out, F.mse_loss, epochs=6, lr=4e-3)
+train(restorer, study_in, study_out, F.mse_loss, epochs=5, lr=4e-3)
 repaired = (restorer.eval()(test_in) > 0.5).long()
 # Assert
 check.accuracy(
     repaired,
     ink,
-    0.965,
+    0.90,
     "the share of pixels restored to the right side of one half",
     hint="Nothing may follow the last convolution, and the skips must carry the place",
 )
@@ -2739,14 +2737,14 @@ check.close(
 # Hidden test 7.6 · it finds the balls · 1 point
 ### BEGIN HIDDEN TESTS
 # Arrange
-hunt_noise, hunt_balls, hunt_labels = blobs_reference(60, 8, 7611)
+hunt_noise, hunt_balls, hunt_labels = blobs_reference(60, 12, 7611)
 hunt_truth = hunt_labels.clone()
 hunt = hunt_noise + hunt_balls * hunt_labels[:, None, None, None, None]
 # Act
-search, search_labels = make_blobs(300, 8, seeded(7612))
+search, search_labels = make_blobs(300, 12, seeded(7612))
 torch.manual_seed(0)
 hound = VolNet(8, 2)
-train(hound, search, search_labels, F.cross_entropy, epochs=12, lr=1e-2)
+train(hound, search, search_labels, F.cross_entropy, epochs=10, lr=1e-2)
 caught = hound.eval()(hunt).argmax(1)
 # Assert
 check.accuracy(
