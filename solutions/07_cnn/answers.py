@@ -126,7 +126,7 @@ class SmallCNN(nn.Module):
     def forward(self, x):
         return self.net(x)
 
-# %% 7.1 wrong "built for 28 × 28 alone" expect "shapes cannot be multiplied"
+# %% 7.1 wrong "built for 28 × 28 alone" expect "raised RuntimeError"
 class SmallCNN(nn.Module):
     def __init__(self, in_ch=1, size=28, classes=10):
         super().__init__()
@@ -1117,7 +1117,7 @@ def psnr(a, b, max_value=1.0):
         return math.inf
     return 10 * math.log10(max_value**2 / error)
 
-# %% 7.5 wrong "pads to a multiple of 4, whatever the depth" expect "Sizes of tensors must match"
+# %% 7.5 wrong "pads to a multiple of 4, whatever the depth" expect "raised RuntimeError"
 class UNet(nn.Module):
     def __init__(self, in_ch=1, out_ch=1, width=8, depth=2):
         super().__init__()
