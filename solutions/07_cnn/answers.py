@@ -385,7 +385,7 @@ def conv1d_manual(x, weight, bias=None, stride=1, padding=0, dilation=1):
 
 def causal_conv1d(x, weight, bias=None, dilation=1):
     return conv1d_manual(F.pad(x, ((weight.shape[-1] - 1) * dilation, 0)), weight, bias, 1, 0, dilation)
-# cell ex-7-3-b
+
 class Forecaster(nn.Module):
     def __init__(self, channels, past, future, width=16):
         super().__init__()
@@ -411,7 +411,7 @@ def conv1d_manual(x, weight, bias=None, stride=1, padding=0, dilation=1):
 
 def causal_conv1d(x, weight, bias=None, dilation=1):
     return conv1d_manual(F.pad(x, (0, (weight.shape[-1] - 1) * dilation)), weight, bias, 1, 0, dilation)
-# cell ex-7-3-b
+
 class Forecaster(nn.Module):
     def __init__(self, channels, past, future, width=16):
         super().__init__()
@@ -437,7 +437,7 @@ def conv1d_manual(x, weight, bias=None, stride=1, padding=0, dilation=1):
 
 def causal_conv1d(x, weight, bias=None, dilation=1):
     return conv1d_manual(F.pad(x, ((weight.shape[-1] - 1) * dilation, 0)), weight, bias, 1, 0, dilation)
-# cell ex-7-3-b
+
 class Forecaster(nn.Module):
     def __init__(self, channels, past, future, width=16):
         super().__init__()
@@ -463,7 +463,7 @@ def conv1d_manual(x, weight, bias=None, stride=1, padding=0, dilation=1):
 
 def causal_conv1d(x, weight, bias=None, dilation=1):
     return conv1d_manual(F.pad(x, ((weight.shape[-1] - 1) * dilation, 0)), weight, bias, 1, 0, dilation)
-# cell ex-7-3-b
+
 class Forecaster(nn.Module):
     def __init__(self, channels, past, future, width=16):
         super().__init__()
@@ -485,7 +485,7 @@ def conv1d_manual(x, weight, bias=None, stride=1, padding=0, dilation=1):
 
 def causal_conv1d(x, weight, bias=None, dilation=1):
     return conv1d_manual(F.pad(x, (weight.shape[-1] - 1, 0)), weight, bias)
-# cell ex-7-3-b
+
 class Forecaster(nn.Module):
     def __init__(self, channels, past, future, width=16):
         super().__init__()
@@ -513,7 +513,7 @@ def causal_conv1d(x, weight, bias=None, dilation=1):
     left = weight.shape[-1] - 1
     right = left * (dilation - 1)
     return conv1d_manual(F.pad(x, (left, right)), weight, bias, dilation=dilation)
-# cell ex-7-3-b
+
 class Forecaster(nn.Module):
     def __init__(self, channels, past, future, width=16):
         super().__init__()
@@ -532,7 +532,7 @@ def conv1d_manual(x, weight, bias=None, stride=1, padding=0, dilation=1):
 
 def causal_conv1d(x, weight, bias=None, dilation=1):
     return F.conv1d(F.pad(x, ((weight.shape[-1] - 1) * dilation, 0)), weight, bias, dilation=dilation)
-# cell ex-7-3-b
+
 class Forecaster(nn.Module):
     def __init__(self, channels, past, future, width=16):
         super().__init__()
@@ -558,7 +558,7 @@ def conv1d_manual(x, weight, bias=None, stride=1, padding=0, dilation=1):
 
 def causal_conv1d(x, weight, bias=None, dilation=1):
     return conv1d_manual(F.pad(x, ((weight.shape[-1] - 1) * dilation, 0)), weight, bias, 1, 0, dilation)
-# cell ex-7-3-b
+
 class Forecaster(nn.Module):
     def __init__(self, channels, past, future, width=16):
         super().__init__()
@@ -585,7 +585,7 @@ def conv1d_manual(x, weight, bias=None, stride=1, padding=0, dilation=1):
 
 def causal_conv1d(x, weight, bias=None, dilation=1):
     return conv1d_manual(F.pad(x, ((weight.shape[-1] - 1) * dilation, 0)), weight, bias, 1, 0, dilation)
-# cell ex-7-3-b
+
 class Forecaster(nn.Module):
     def __init__(self, channels, past, future, width=16):
         super().__init__()
@@ -613,7 +613,7 @@ def conv1d_manual(x, weight, bias=None, stride=1, padding=0, dilation=1):
 def causal_conv1d(x, weight, bias=None, dilation=1):
     pad = (weight.shape[-1] - 1) * dilation
     return conv1d_manual(x, weight, bias, 1, pad, dilation)[..., : x.shape[-1]]
-# cell ex-7-3-b
+
 class Forecaster(nn.Module):
     def __init__(self, channels, past, future, width=16):
         super().__init__()
@@ -640,7 +640,7 @@ def conv1d_manual(x, weight, bias=None, stride=1, padding=0, dilation=1):
 def causal_conv1d(x, weight, bias=None, dilation=1):
     past = torch.zeros(*x.shape[:2], (weight.shape[2] - 1) * dilation, dtype=x.dtype)
     return conv1d_manual(torch.cat([past, x], -1), weight, bias, dilation=dilation)
-# cell ex-7-3-b
+
 class Forecaster(nn.Module):
     def __init__(self, channels, past, future, width=16):
         super().__init__()
@@ -1696,7 +1696,7 @@ def make_blobs(n, size, generator):
     radii = size * (0.08 + 0.06 * torch.rand(n, generator=generator))
     noise = 0.3 * torch.randn(n, 1, size, size, size, generator=generator)
     return noise + balls(centres, radii, size) * labels.view(-1, 1, 1, 1, 1), labels
-# cell ex-7-6-b
+
 class VolNet(nn.Module):
     def __init__(self, width=8, classes=2):
         super().__init__()
@@ -1723,7 +1723,7 @@ def make_blobs(n, size, generator):
     radii = size * (0.08 + 0.06 * torch.rand(n, generator=generator))
     noise = 0.3 * torch.randn(n, 1, size, size, size, generator=generator)
     return noise + balls(centres, radii, size) * labels.view(-1, 1, 1, 1, 1), labels
-# cell ex-7-6-b
+
 class VolNet(nn.Module):
     def __init__(self, width=8, classes=2):
         super().__init__()
@@ -1750,7 +1750,7 @@ def make_blobs(n, size, generator):
     radii = size * (0.08 + 0.06 * torch.rand(n, generator=generator))
     noise = 0.3 * torch.randn(n, 1, size, size, size, generator=generator)
     return noise + balls(centres, radii, size) * labels.view(-1, 1, 1, 1, 1), labels
-# cell ex-7-6-b
+
 class VolNet(nn.Module):
     def __init__(self, width=8, classes=2):
         super().__init__()
@@ -1779,7 +1779,7 @@ def make_blobs(n, size, generator):
     radii = size * (0.08 + 0.06 * torch.rand(n, generator=generator))
     noise = 0.3 * torch.randn(n, 1, size, size, size, generator=generator)
     return noise + balls(centres, radii, size) * labels.view(-1, 1, 1, 1, 1), labels
-# cell ex-7-6-b
+
 class VolNet(nn.Module):
     def __init__(self, width=8, classes=2):
         super().__init__()
@@ -1806,7 +1806,7 @@ def make_blobs(n, size, generator):
     radii = size * (0.08 + 0.06 * torch.rand(n, generator=generator))
     noise = 0.3 * torch.randn(n, 1, size, size, size, generator=generator)
     return noise + balls(centres, radii, size), labels
-# cell ex-7-6-b
+
 class VolNet(nn.Module):
     def __init__(self, width=8, classes=2):
         super().__init__()
@@ -1833,7 +1833,7 @@ def make_blobs(n, size, generator):
     centres = size * (0.25 + 0.5 * torch.rand(n, 3, generator=generator))
     radii = size * (0.08 + 0.06 * torch.rand(n, generator=generator))
     return noise + balls(centres, radii, size) * labels.view(-1, 1, 1, 1, 1), labels
-# cell ex-7-6-b
+
 class VolNet(nn.Module):
     def __init__(self, width=8, classes=2):
         super().__init__()
@@ -1860,7 +1860,7 @@ def make_blobs(n, size, generator):
     radii = size * (0.08 + 0.06 * torch.rand(n))
     noise = 0.3 * torch.randn(n, 1, size, size, size)
     return noise + balls(centres, radii, size) * labels.view(-1, 1, 1, 1, 1), labels
-# cell ex-7-6-b
+
 class VolNet(nn.Module):
     def __init__(self, width=8, classes=2):
         super().__init__()
@@ -1887,7 +1887,7 @@ def make_blobs(n, size, generator):
     radii = size * (0.08 + 0.06 * torch.rand(n, generator=generator))
     noise = torch.randn(n, 1, size, size, size, generator=generator)
     return noise + balls(centres, radii, size) * labels.view(-1, 1, 1, 1, 1), labels
-# cell ex-7-6-b
+
 class VolNet(nn.Module):
     def __init__(self, width=8, classes=2):
         super().__init__()
@@ -1914,7 +1914,7 @@ def make_blobs(n, size, generator):
     radii = size * (0.08 + 0.06 * torch.rand(n, generator=generator))
     noise = 0.3 * torch.randn(n, 1, size, size, size, generator=generator)
     return noise + balls(centres, radii, size) * labels.view(-1, 1, 1, 1, 1), labels
-# cell ex-7-6-b
+
 class VolNet(nn.Module):
     def __init__(self, width=8, classes=2):
         super().__init__()
@@ -1941,7 +1941,7 @@ def make_blobs(n, size, generator):
     radii = size * (0.08 + 0.06 * torch.rand(n, generator=generator))
     noise = 0.3 * torch.randn(n, 1, size, size, size, generator=generator)
     return noise + balls(centres, radii, size) * labels.view(-1, 1, 1, 1, 1), labels
-# cell ex-7-6-b
+
 class VolNet(nn.Module):
     def __init__(self, width=8, classes=2):
         super().__init__()
@@ -1968,7 +1968,7 @@ def make_blobs(n, size, generator):
     radii = size * (0.08 + 0.06 * torch.rand(n, generator=generator))
     noise = 0.3 * torch.randn(n, 1, size, size, size, generator=generator)
     return noise + balls(centres, radii, size) * labels.view(-1, 1, 1, 1, 1), labels
-# cell ex-7-6-b
+
 class VolNet(nn.Module):
     def __init__(self, width=8, classes=2):
         super().__init__()
@@ -1995,7 +1995,7 @@ def make_blobs(n, size, generator):
     radii = size * (0.08 + 0.06 * torch.rand(n, generator=generator))
     noise = 0.3 * torch.randn(n, 1, size, size, size, generator=generator)
     return noise + balls(centres, radii, size) * labels.view(-1, 1, 1, 1, 1), labels
-# cell ex-7-6-b
+
 class VolNet(nn.Module):
     def __init__(self, width=8, classes=2):
         super().__init__()
@@ -2022,7 +2022,7 @@ def make_blobs(n, size, generator):
     radii = size * (0.08 + 0.06 * torch.rand(n, generator=generator))
     noise = 0.3 * torch.randn(n, 1, size, size, size, generator=generator)
     return noise + balls(centres, radii, size) * labels.view(-1, 1, 1, 1, 1), labels
-# cell ex-7-6-b
+
 class VolNet(nn.Module):
     def __init__(self, width=8, classes=2):
         super().__init__()
@@ -2048,7 +2048,7 @@ def make_blobs(n, size, generator):
     radii = size * (0.08 + 0.06 * torch.rand(n, generator=generator))
     noise = 0.3 * torch.randn(n, 1, size, size, size, generator=generator)
     return noise + balls(centres, radii, size) * labels.view(-1, 1, 1, 1, 1), labels.float()
-# cell ex-7-6-b
+
 class VolNet(nn.Module):
     def __init__(self, width=8, classes=2):
         super().__init__()
@@ -2078,7 +2078,7 @@ def make_blobs(n, size, generator):
     on = labels == 1
     volumes[on] += balls(centres[on], radii[on], size)
     return volumes, labels
-# cell ex-7-6-b
+
 class VolNet(nn.Module):
     def __init__(self, width=8, classes=2):
         super().__init__()
@@ -2106,7 +2106,7 @@ def make_blobs(n, size, generator):
     volumes = torch.randn(n, 1, size, size, size, generator=g).mul_(0.3)
     shapes = balls(centres, radii, size)
     return torch.where(labels.bool()[:, None, None, None, None], volumes + shapes, volumes), labels
-# cell ex-7-6-b
+
 class VolNet(nn.Module):
     def __init__(self, width=8, classes=2):
         super().__init__()

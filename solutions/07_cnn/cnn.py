@@ -13,12 +13,12 @@
 # %% [markdown]
 # # 7 · Convolutional networks
 #
-# A picture is more than a list of pixels: neighbours belong together, and a cat is a cat on the left as well as on the right. A convolutional network has both facts built in. After this chapter you can
+# In a picture neighbours belong together, and a cat is a cat on the left as on the right. A convolutional network has both facts built in. After this chapter you can
 #
 # - say what a convolution computes, entry by entry, and write one yourself;
 # - predict every size on the way, and how much of the input one output sees;
 # - build a digit reader, a VGG, a forecaster, a U-Net and a net for volumes;
-# - compare your network with PyTorch's own number by number, and probe it with questions that accuracy never asks.
+# - compare your network with a trusted one, number by number, and probe it.
 #
 # All nets here are small: each trains in a few seconds on one core.
 #
@@ -85,9 +85,9 @@ print("Conv2d(1, 32, 3):", count(conv), "weights for", outputs, "outputs")
 print(f"a linear layer with {outputs} outputs:", 784 * outputs + outputs)
 
 # %% [markdown]
-# So "300 times fewer weights" (100,480 against 320) is still unfair to the convolution: it makes 21,632 outputs, and for these a linear layer would need 17 million weights.
+# So "300 times fewer weights" (100,480 against 320) is unfair to the convolution: it makes 21,632 outputs, for which a linear layer needs 17 million weights.
 #
-# The price is an assumption: nearby matters, and what is useful here is useful there. For images, sound and sensor series it holds. For a table of customers, whose columns have no order, it does not; nor where the far ends of the input must speak to each other at once (chapter 11's attention).
+# The price is an assumption: nearby matters, and what helps here helps there. It holds for images, sound and sensors; not for a table of customers, whose columns have no order, nor where far ends must speak at once (attention, chapter 11).
 #
 # ## A dot product that slides
 #
@@ -162,24 +162,20 @@ plots.image_grid(panels, ["digit", "upright", "level", "strength"])
 
 # %%
 x = torch.randn(2, 8, 32, 32, generator=seeded(2))
-print(f"{'':20} {'weight':16} {'learned':8} output")
-for arguments in (
-    dict(),
-    dict(padding=1),
-    dict(padding="same", dilation=2),
-    dict(padding=1, stride=2),
-    dict(padding=1, groups=8),
-    dict(padding=1, bias=False),
-):
+rows = [{}, {"padding": 1}, {"padding": 1, "dilation": 2}, {"padding": "same", "dilation": 2}]
+rows += [{"padding": 1, "stride": 2}, {"padding": 1, "groups": 8}, {"padding": 1, "bias": False}]
+print(f"{'':26} {'weight':16} learned  output")
+for arguments in rows:
     layer = nn.Conv2d(8, 16, 3, **arguments)
     name = ", ".join(f"{k}={v}" for k, v in arguments.items())
-    print(f"{name:26} {tuple(layer.weight.shape)!s:15} {count(layer):5}", *layer(x).shape[1:])
+    shape = tuple(layer.weight.shape)
+    print(f"{name:26} {shape!s:17} {count(layer):5} ", *layer(x).shape[1:])
 print("padding='full':  ", complaint(nn.Conv2d, 8, 16, 3, padding="full"))
 print("'same', stride 2:", complaint(nn.Conv2d, 8, 16, 3, padding="same", stride=2))
 print("no channel axis: ", complaint(nn.Conv2d(1, 8, 3), torch.zeros(32, 28, 28)))
 
 # %% [markdown]
-# "Padding 1 keeps the size" holds for kernel 3, stride 1, dilation 1, and for nothing else. Signal processing also knows "full" padding; PyTorch has only `"valid"` and `"same"`, the latter for stride 1. And a batch of grey images without a channel axis is read as *one* image with 32 channels: `x[:, None]` cures it. Images from other libraries often come as (N, H, W, C): `x.permute(0, 3, 1, 2)`.
+# "Padding 1 keeps the size" holds for kernel 3, stride 1, dilation 1, and not for the third row. Signal processing also knows "full" padding; PyTorch has only `"valid"` and `"same"`, the latter for stride 1. And a batch of grey images without a channel axis is read as *one* image with 32 channels: `x[:, None]` cures it. Images from other libraries often come as (N, H, W, C): `x.permute(0, 3, 1, 2)`.
 #
 # ## Pooling
 #
@@ -305,11 +301,11 @@ print("test accuracy:", round(gradus.evaluate(model, unseen, F.cross_entropy)["a
 plots.curves(history)
 
 # %% [markdown]
-# Both curves agree, so it learned digits and not its examples. The validation digits chose the best epoch; the test digits were used once, at the end. With the real MNIST in `data/`, the same cell reads its 60,000 digits.
+# Both curves agree: it learned digits, not its examples. The validation digits chose the best epoch; the test digits were used once. Put the real MNIST into `data/`, and the same cell reads 60,000 digits.
 #
 # ## Four questions to ask any network
 #
-# A network can be accurate and still wrong inside. So ask it questions whose answer you know. Each is a *probe*: change one thing in the input, see what moves in the output.
+# A network can be accurate and still wrong inside. A *probe* changes one thing in the input and looks at what moves in the output.
 #
 # | probe | change | must move | must stay |
 # |---|---|---|---|
@@ -367,89 +363,55 @@ choice = predict_7_2
 # Assert
 check.one_of(choice, ("a", "b", "c", "d"), "your choice")
 
-# %%
+# %% alt="Relative error against a shift of 0 to 8 pixels. Convolution moved back, and the global mean: zero throughout. Max pooling moved back: a sawtooth, zero at even shifts, 0.26 at odd ones. Max pooling left in place: grows from 0 to about 1."
 torch.manual_seed(0)
 round_conv = nn.Conv2d(1, 6, 3, padding=1, padding_mode="circular")
-moved = few.roll(1, dims=3)
+shifts = range(9)
 with torch.no_grad():
-    maps, maps_moved = round_conv(few), round_conv(moved)
-print(f"map, as it is:    off by {(maps_moved - maps).abs().max():.2f}")
-print(f"map, moved back:  off by {(maps_moved.roll(-1, dims=3) - maps).abs().max():.4f}")
-print(f"mean of each map: off by {(maps_moved - maps).mean((2, 3)).abs().max():.4f}")
+    maps = [round_conv(few.roll(k, dims=3)).relu() for k in shifts]
+half = [F.max_pool2d(m, 2) for m in maps]
+
+
+def error(maps, back):  # back: how far to move the maps back after a shift by k
+    return [((maps[k].roll(-back(k), -1) - maps[0]).norm() / maps[0].norm()).item() for k in shifts]
+
+
+errors = {"conv, moved back": error(maps, lambda k: k)}
+errors["max pool, moved back"] = error(half, lambda k: k // 2)
+errors["max pool, left in place"] = error(half, lambda k: 0)
+errors["global mean"] = error([m.mean((2, 3)) for m in maps], lambda k: 0)
+print({name: round(v[1], 2) for name, v in errors.items()}, "after one pixel")
+plots.curves(errors, x=shifts, title="After a shift", xlabel="pixels", ylabel="relative error")
 
 # %% [markdown]
-# Two words that are often mixed up. *Equivariant*: the output moves as the input moves. *Invariant*: the output does not move at all. Convolution is equivariant. It takes a pooling over the whole map to make an invariant answer. (With zero padding both hold only away from the border.)
+# Two words that are often mixed up. *Equivariant*: the output moves along; the convolution, moved back, stays at zero. *Invariant*: the output does not notice; so it is with the mean over the whole map. (With zero padding, both hold only away from the border.)
 #
-# And ordinary 2 × 2 max pooling? It is often praised for "translation invariance". Measure: move the image by 0 to 8 pixels, move the maps back, and compare.
-
-
-# %% alt="Relative error against shift from 0 to 8 pixels. Convolution moved back: zero throughout. Max pooling moved back: zero at even shifts and above 0.15 at odd ones, a sawtooth. Max pooling left in place: grows to above 0.5. Global mean: zero throughout."
-def off(a, b):
-    return ((a - b).norm() / b.norm()).item()
-
-
-shifts, lines = range(9), {}
-with torch.no_grad():
-    seen = [F.relu(round_conv(few.roll(s, dims=3))) for s in shifts]
-pooled = [F.max_pool2d(m, 2) for m in seen]
-lines["conv, moved back"] = [off(seen[s].roll(-s, 3), seen[0]) for s in shifts]
-lines["max pool, moved back"] = [off(pooled[s].roll(-(s // 2), 3), pooled[0]) for s in shifts]
-lines["max pool, left in place"] = [off(pooled[s], pooled[0]) for s in shifts]
-lines["global mean"] = [off(seen[s].mean((2, 3)), seen[0].mean((2, 3))) for s in shifts]
-print("max pool, moved back:", [round(v, 2) for v in lines["max pool, moved back"]])
-plots.curves(lines, x=shifts, title="After a shift", xlabel="pixels", ylabel="relative error")
+# Ordinary max pooling, often praised for "translation invariance", is neither. Moved back, it is exact for even shifts only; left in place, its error grows with each pixel. It forgives small moves a little, no more. To be safe against shifts, train with shifted images (chapter 05).
 
 # %% [markdown]
-# The convolution stays at zero: it is equivariant. So does the global mean: it is invariant. Max pooling with stride 2 is neither: moved back, it is exact for even shifts only, and left in place its error grows with each pixel. It forgives small moves a little, no more. To be safe against shifts, train with shifted images (chapter 05).
-#
-# ## Sizes
+# ## Sizes, and how far one output sees
 #
 # Along one axis, an input of n, kernel k, stride s, padding p on *both* sides and dilation d give
 #
 # out = ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1
 #
-# Read it aloud: the spread kernel covers d(k − 1) + 1 places; the rest is room to slide in steps of s; a last step that does not fit is dropped. Many copies of this formula leave the dilation out.
-
-# %%
-practice = {
-    "k3 p1        ": dict(kernel_size=3, padding=1),
-    "k3 p1 s2     ": dict(kernel_size=3, padding=1, stride=2),
-    "k5 p1 s2     ": dict(kernel_size=5, padding=1, stride=2),
-    "k1           ": dict(kernel_size=1),
-    "k3 p1 d2     ": dict(kernel_size=3, padding=1, dilation=2),
-}
-for name, arguments in practice.items():
-    layer = nn.Conv2d(1, 1, **arguments)
-    k, s, p = layer.kernel_size[0], layer.stride[0], layer.padding[0]
-    careless = (32 + 2 * p - k) // s + 1
-    print(name, "32 →", layer(torch.zeros(1, 1, 32, 32)).shape[-1], " no dilation:", careless)
-
-# %% [markdown]
-# ## How far one output sees
+# The spread kernel covers d(k − 1) + 1 places; the rest is room to slide. Many copies of this formula leave the dilation out, and say 32 for the third row of the table above, where the truth is 30.
 #
-# The *receptive field* is the stretch of input that can reach one output. A 3 × 3 layer sees 3 pixels across; a second one on top sees 5, since its three inputs each see 3, moved by one. n such layers see 2n + 1. Strides change everything: after a stride of 2, one step in the map is two steps in the image, and each further kernel counts double.
-#
-# You can measure it: make one output in the middle, go backward, and look which pixels got a gradient.
+# The *receptive field* is the stretch of input that can reach one output: 3 pixels for a 3 × 3 layer, 5 for two, 2n + 1 for n. After a stride of 2, each step of the map is two pixels, and further kernels count double. To measure it, go backward from one output and see which pixels get a gradient.
 
 
 # %% alt="Three squares of gradient footprints, brightest in the middle. One layer covers 3 by 3 pixels, ten layers 21 by 21 with very faint edges, and conv-pool-conv-pool-conv 18 by 18."
-def footprint(*layers, size=33):
-    image = torch.zeros(1, 1, size, size, requires_grad=True)
-    out = nn.Sequential(*layers)(image)
+def footprint(letters):
+    """Where the middle output of a stack gets its gradient: c convolution, p mean pooling."""
+    image = out = torch.zeros(1, 1, 33, 33, requires_grad=True)
+    kernel = torch.full((1, 1, 3, 3), 1 / 9)  # all weights count alike
+    for letter in letters:
+        out = F.conv2d(out, kernel, padding=1) if letter == "c" else F.avg_pool2d(out, 2)
     out[0, 0, out.shape[2] // 2, out.shape[3] // 2].backward()
     return image.grad[0, 0]
 
 
-def blur():  # a convolution whose weights all count alike
-    layer = nn.Conv2d(1, 1, 3, padding=1, bias=False)
-    nn.init.constant_(layer.weight, 1 / 9)
-    return layer
-
-
-pool = nn.AvgPool2d(2)  # reaches what max pooling can reach
-stacks = {"1 layer": [blur()], "10 layers": [blur() for _ in range(10)]}
-stacks["c p c p c"] = [blur(), pool, blur(), pool, blur()]
-seen = {name: footprint(*layers) for name, layers in stacks.items()}
+seen = {name: footprint(name) for name in ("c", "c" * 10, "cpcpc")}
 print({name: int((g != 0).any(0).sum()) for name, g in seen.items()})
 plots.image_grid(torch.stack([(g / g.max()).sqrt() for g in seen.values()]), list(seen), columns=3)
 
@@ -593,17 +555,16 @@ for name, net in rows.items():
 plots.heat(torch.stack(moves), title="One moment changed: step 20", xlabel="step", ylabel="network")
 
 # %% [markdown]
-# The top row, with padding on both sides, moves at step 19, one step *before* the change: it looked into the future. The causal rows start at 20, and reach 2, 6 and 14 steps on. This was the future probe.
-
-# %% [markdown]
 # ### Exercise 7.3 · Convolution in time
 # ★★★☆☆ · 20 min · implementation · 7 points
+#
+# Above, the top row moves *before* the change; the causal rows never do. Write both kinds.
 #
 # - `conv1d_manual`: what `F.conv1d` computes, without any convolution of PyTorch. x (N, C, L), weight (O, C, K), bias (O,) or None; returns (N, O, L′).
 # - `causal_conv1d`: same length as x, output t sees nothing after t. Missing past counts as zero.
 # - `Forecaster(channels, past, future, width)`: (N, past, channels) to (N, future). In this order: convolution to `width`, kernel 5, padding 2; ReLU; convolution to `width`, kernel 5, dilation 2, padding 4; ReLU; flatten; linear.
 #
-# Example: x = [1, 2, 3, 4], kernel [1, 10]: valid [21, 32, 43], causal [10, 21, 32, 43]. (10 meets the newer value.)
+# x = [1, 2, 3, 4], kernel [1, 10]: valid [21, 32, 43], causal [10, 21, 32, 43].
 #
 # <details><summary>Hint 1</summary>
 #
@@ -644,7 +605,6 @@ def causal_conv1d(x, weight, bias=None, dilation: int = 1):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade_id": "ex-7-3-b"}
 class Forecaster(nn.Module):
     """(N, past, channels) -> (N, future): the next values of one quantity."""
 
@@ -728,33 +688,25 @@ check.equal(
     hint="88 + 328 for the convolutions, 644 for the linear layer",
 )
 
-# %% [markdown]
-# Is the flatten needed, or would the mean over time do, as in image classifiers? And does the convolution beat an MLP? Try it: two waves and some noise, 48 steps in, 8 steps out. The series is cut in time *before* the windows are made (chapter 05), so no window of the test overlaps the past. It takes about a second.
-
 # %% tags=["demo"]
+# Is the flatten needed, and is a convolution better than an MLP? 48 steps in, 8 steps out.
 t = torch.arange(1200.0)
 wave = torch.sin(t * math.tau / 25) + 0.5 * torch.sin(t * math.tau / 11 + 1)
 wave = wave + 0.1 * torch.randn(1200, generator=seeded(0))
-early, late = (part.unfold(0, 56, 1) for part in (wave[:900], wave[900:]))
-mlp = nn.Sequential(nn.Flatten(), nn.Linear(48, 64), nn.ReLU(), nn.Linear(64, 8))
-pooled_head = nn.Sequential(
-    nn.Conv1d(1, 16, 5, padding=2),
-    nn.ReLU(),
-    nn.AdaptiveAvgPool1d(1),
-    nn.Flatten(),
-    nn.Linear(16, 8),
-)
+early, late = (part.unfold(0, 56, 1) for part in (wave[:900], wave[900:]))  # cut, then windows
 torch.manual_seed(0)
-for name, net in {"flatten": Forecaster(1, 48, 8), "mean": pooled_head, "MLP": mlp}.items():
-    axis = 1 if name == "mean" else 2  # Conv1d itself wants the channels first
-    inputs, goals = early[:, :48].unsqueeze(axis), early[:, 48:]
-    train(net, inputs, goals, F.mse_loss, epochs=15, lr=3e-3, progress=True)
-    error = F.mse_loss(net(late[:, :48].unsqueeze(axis)), late[:, 48:]).item()
-    print(f"{name:8} test error {error:.2f}")
-print("variance of the target:", round(late[:, 48:].var().item(), 2))
+pooled = [nn.Flatten(1), nn.Unflatten(1, (1, 48)), nn.Conv1d(1, 16, 5, padding=2), nn.ReLU()]
+pooled += [nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(16, 8)]
+mlp = [nn.Flatten(), nn.Linear(48, 64), nn.ReLU(), nn.Linear(64, 8)]
+nets = {"flatten": [Forecaster(1, 48, 8)], "mean over time": pooled, "MLP": mlp}
+for name, layers in nets.items():
+    net = nn.Sequential(*layers)
+    train(net, early[:, :48, None], early[:, 48:], F.mse_loss, epochs=15, lr=3e-3)
+    print(f"{name:15} test error {F.mse_loss(net(late[:, :48, None]), late[:, 48:]).item():.2f}")
+print("variance of what is to be told:", round(late[:, 48:].var().item(), 2))
 
 # %% [markdown]
-# The mean over time knows *that* there are waves, not where in the wave we stand; its error is more than ten times larger. Pool globally to classify, flatten or take the last step to forecast. And the MLP does as well as the convolution here: with one window length and clean waves there is nothing to gain. 0.01 is the variance of the noise, and nobody can beat that.
+# The series was cut in time *before* the windows were made, as in chapter 05. The mean over time knows *that* there are waves, not where in the wave we stand; its error is more than ten times larger. Pool globally to classify, flatten or take the last step to forecast. And the MLP does as well as the convolution here: with one window length and clean waves there is nothing to gain. 0.01 is the variance of the noise, and nobody can beat that.
 #
 # ## Blocks: convolution, batch norm, ReLU
 #
@@ -882,7 +834,7 @@ check.equal(
 check.equal(vgg_shapes, [(2, 10), (2, 10)], "the shapes for 32 × 32 and for 40 × 56")
 
 # %% [markdown]
-# A question of habit: is your network *really* the known one? Shapes cannot tell. Copy your weights into a trusted implementation and compare outputs. torchvision builds the features of its VGGs from a list of widths; its convolutions have biases, which we set to zero.
+# A question of habit: is your network *really* the known one? Shapes cannot tell. Copy your weights into a trusted implementation and compare outputs. torchvision builds the features of its VGGs from a list of widths; its convolutions have biases, which we set to zero. The cell after it trains a slim VGG on drawn shapes, 32 × 32 in colour, with and without batch norm: some ten seconds.
 
 # %%
 from torchvision.models.vgg import make_layers
@@ -901,41 +853,25 @@ for a, b in zip(here, there, strict=True):
 trusted = last(theirs(picture).mean((2, 3)))
 print(f"largest difference of the logits: {(mine(picture) - trusted).abs().max():.4f}")
 
-# %% [markdown]
-# Zero up to rounding: same network, other author. You will use this trick on every architecture that you copy from a paper.
-#
-# Now train a slim one on drawn shapes, 32 × 32 in colour, with and without batch norm. The two take about ten seconds.
-
 # %% tags=["demo"]
 shapes = gradus.load("cifar10")
 x, y = (shapes.images.float() / 255 - 0.5) / 0.25, shapes.labels
 test = gradus.load("cifar10", train=False, quiet=True)
-x_test = (test.images.float() / 255 - 0.5) / 0.25  # the same scaling as in training
-plain = VGGNet(3, 10, (8, 16, 32))
-for block in plain.modules():
-    for name, layer in block.named_children():
-        if isinstance(layer, nn.BatchNorm2d):
-            setattr(block, name, nn.Identity())
+unseen = TensorDataset((test.images.float() / 255 - 0.5) / 0.25, test.labels)  # scaled alike
+torch.manual_seed(0)
+plain = make_layers([8, 8, "M", 16, 16, "M", 32, 32, 32, "M"], batch_norm=False)
+plain = nn.Sequential(plain, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10))
 for name, net in {"with batch norm": VGGNet(3, 10, (8, 16, 32)), "without": plain}.items():
-    train(
-        net,
-        x,
-        y,
-        F.cross_entropy,
-        epochs=3,
-        lr=2e-3,
-        batch=64,
-        device=gradus.device(),
-        progress=True,
-    )
-    results = TensorDataset(x_test, test.labels)
-    result = gradus.evaluate(net, DataLoader(results, 250), F.cross_entropy)
+    train(net, x, y, F.cross_entropy, epochs=3, lr=2e-3, batch=64, device=gradus.device())
+    result = gradus.evaluate(net, DataLoader(unseen, 250), F.cross_entropy)
     print(f"{name:16} test accuracy {result['accuracy']:.2f}")
 
 # %% [markdown]
-# Same data, same three epochs: about 0.8 with batch norm, about a quarter without. It keeps the signal alive through seven layers; the plain net has hardly begun.
+# The difference is zero: same network, other author. Do this with every architecture that you copy from a paper.
 #
-# **At full size.** The same functions train on the real CIFAR-10; more than 70 % takes a GPU a few minutes, one core a night. It is not graded.
+# Same data, same three epochs: about 0.8 with batch norm, about a quarter without.
+#
+# **At full size.** The same functions train on the real CIFAR-10; more than 70 % needs a GPU for minutes, or a core for a night. Not graded.
 #
 # ```python
 # data = gradus.load("cifar10", download=True)      # 170 MB, once; later without download
@@ -999,7 +935,7 @@ for channels in ((32, 64), (32, 64, 128)):
 gradus.seed_everything(1)
 model = SmallCNN(1, 28, 10)
 x, y = digits.dataset().tensors
-train(model, x, y, F.cross_entropy, epochs=3, lr=3e-3, progress=True)
+train(model, x, y, F.cross_entropy, epochs=3, lr=3e-3)
 first = next(m for m in model.modules() if isinstance(m, nn.Conv2d))
 kept = {}
 handle = first.register_forward_hook(lambda module, inputs, output: kept.update(maps=output))
@@ -1015,6 +951,8 @@ plots.image_grid(panels, names)
 # Some kernels look for one side of a stroke, some for its inside, some for the empty page. Nobody asked for edges; the loss did.
 #
 # Hooks also trace shapes. The other way, running through `named_children()` one after the other, follows the order in which layers were *registered*. Watch it fail on a net that pools twice with one module and flattens in `forward`.
+#
+# Maps also fill the memory: backward needs them all. *Gradient checkpointing* (second cell) drops them and computes them again on the way back. Always say `use_reentrant=False`: the old default has a trap.
 
 
 # %%
@@ -1022,24 +960,17 @@ class Twice(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv1, self.conv2 = nn.Conv2d(1, 4, 3), nn.Conv2d(4, 8, 3)
-        self.pool, self.head = nn.MaxPool2d(2), nn.Linear(8 * 5 * 5, 10)
+        self.pool, self.head = nn.MaxPool2d(2), nn.Linear(200, 10)
 
     def forward(self, x):
-        x = self.pool(self.conv1(x).relu())
-        return self.head(self.pool(self.conv2(x).relu()).flatten(1))
+        return self.head(self.pool(self.conv2(self.pool(self.conv1(x)))).flatten(1))
 
 
 net, image = Twice(), torch.zeros(1, 1, 28, 28)
-chained = nn.Sequential(*net.children())
-print("children in a row:", [n for n, _ in net.named_children()], complaint(chained, image))
+print("children in a row:", complaint(nn.Sequential(*net.children()), image))
 for name, layer in net.named_children():
     layer.register_forward_hook(lambda m, i, o, name=name: print(name, tuple(o.shape), end="  "))
 out = net(image)
-
-# %% [markdown]
-# Hooks show what truly ran, `pool` twice included.
-#
-# Maps are also what fills the memory: backward needs them all. *Gradient checkpointing* drops them and computes them again on the way back. Always say `use_reentrant=False`. The old default has a trap.
 
 # %%
 from torch.utils.checkpoint import checkpoint
@@ -1054,7 +985,7 @@ new.sum().backward()
 print("use_reentrant=False:", torch.allclose(layer.weight.grad, plain_grad))
 
 # %% [markdown]
-# The image asks for no gradient, so the old variant cuts the graph: nothing before it would ever learn.
+# Hooks show what truly ran, `pool` twice included. And in the old checkpoint the graph is cut, since the image asks for no gradient: the layer would never learn.
 #
 # ## Going up again
 #
@@ -1244,15 +1175,12 @@ check.close(
 )
 check.equal(perfect, math.inf, "psnr of equal images")
 
-# %% [markdown]
-# Let it clean digits. It sees a digit plus noise and learns to give the digit back: about three seconds on one core.
-
 # %% tags=["demo"] alt="Three rows of eight digits: clean, covered by strong noise, and as the U-Net restores them, nearly free of noise with slightly soft strokes."
 clean = digits.images[:, :, 4:24, 4:24].float() / 255
 noisy = clean + 0.3 * torch.randn(clean.shape, generator=seeded(10))
 gradus.seed_everything(0)
 net = UNet(1, 1, 8, 2)
-train(net, noisy[:1200], clean[:1200], F.mse_loss, epochs=5, lr=3e-3, progress=True)
+train(net, noisy[:1200], clean[:1200], F.mse_loss, epochs=5, lr=3e-3)
 with torch.no_grad():
     restored = net(noisy[1200:])
 print(
@@ -1262,7 +1190,7 @@ rows = [clean[1200:1208], noisy[1200:1208].clamp(0, 1), restored[:8].clamp(0, 1)
 plots.image_grid(torch.cat(rows))
 
 # %% [markdown]
-# The last row is close to the first: what the eye sees as noise is gone, at the price of slightly soft strokes. U-Nets segment medical images, and they draw: many generators of images are of this family.
+# A few seconds of training, and the last row is close to the first: what the eye sees as noise is gone, at the price of slightly soft strokes. U-Nets segment medical images, and they draw: many generators of images are of this family.
 #
 # ## Three dimensions
 #
@@ -1287,11 +1215,10 @@ print("spread over the samples:", volumes.std(0).max().item())
 print("calls of exp:", volumes.numel())
 
 # %% [markdown]
-# A spread of zero: five copies of one class, nothing to learn. Your turn to do better: balls anywhere, volumes without a ball, noise over all, and no loop.
-
-# %% [markdown]
 # ### Exercise 7.6 · Balls in the fog
 # ★★★★☆ · 25 min · implementation · 9 points
+#
+# The spread above is zero: five copies of one class. Do better: balls anywhere, some volumes without, noise over all, no loop.
 #
 # - `balls(centres, radii, size)`: exp(−d² / 2r²) in (n, 1, size, size, size), where d is the distance of voxel (z, y, x) to its sample's centre (n, 3), also in order z, y, x. No loop.
 # - `make_blobs(n, size, generator)` returns volumes (n, 1, size, size, size) and labels (n,), int64. Draw from the generator, in this order: labels = `torch.randperm(n) % 2`; centres = size · (0.25 + 0.5 · `torch.rand(n, 3)`); radii = size · (0.08 + 0.06 · `torch.rand(n)`); noise = 0.3 · `torch.randn(n, 1, size, size, size)`. All volumes are noise; label 1 adds a ball.
@@ -1332,7 +1259,6 @@ def make_blobs(n: int, size: int, generator: torch.Generator) -> tuple[torch.Ten
     ### END SOLUTION
 
 
-# %% nbgrader={"grade_id": "ex-7-6-b"}
 class VolNet(nn.Module):
     """(N, 1, D, H, W) -> logits (N, classes)."""
 
@@ -1398,15 +1324,12 @@ check.equal(
     hint="216 + 3,456 for the convolutions, 48 for the batch norms, 34 for the linear layer",
 )
 
-# %% [markdown]
-# Does it find the balls? A fair rival is the sum over the volume: a ball adds brightness. The net needs about a second.
-
 # %% tags=["demo"] alt="Loss and accuracy over ten epochs; the accuracy climbs from about one half to nearly 1."
 volumes, labels = make_blobs(300, 12, seeded(0))
 unseen, answers = make_blobs(200, 12, seeded(1))
 gradus.seed_everything(0)
 net = VolNet(8, 2)
-history = train(net, volumes, labels, F.cross_entropy, epochs=10, lr=1e-2, progress=True)
+history = train(net, volumes, labels, F.cross_entropy, epochs=10, lr=1e-2)
 sums = volumes.flatten(1).sum(1)
 cut = sums.median()  # half of the volumes hold a ball
 rival = (unseen.flatten(1).sum(1) > cut).long()
@@ -1416,7 +1339,7 @@ print("by the net:  ", round((found == answers).float().mean().item(), 2))
 plots.curves(history)
 
 # %% [markdown]
-# The net beats the sum, since it looks for something round and not for something bright. Always measure such a simple rival first; without it, "good accuracy" says little.
+# A fair rival is the sum over the volume, since a ball adds brightness. The net, after a second of training, beats it: it looks for something round and not for something bright. Always measure such a simple rival first; without it, "good accuracy" says little.
 #
 # ## Convolution by hand
 #
@@ -1544,7 +1467,7 @@ check.close(
 )
 
 # %% [markdown]
-# You wrote in twenty lines what all of this chapter stands on. PyTorch's own version picks, for each shape, among several ways of doing the same sum.
+# Twenty lines, and all of this chapter stands on them. PyTorch picks, for each shape, among several ways of doing the same sum.
 #
 # ## What to remember
 #
@@ -1553,7 +1476,7 @@ check.close(
 # - Convolution is equivariant to shifts; only a global pooling is invariant.
 # - Blocks: convolution without bias, batch norm, ReLU. Most weights sit in the first linear layer.
 # - Going up, let the stride divide the kernel. Skips bring the place back.
-# - Probe: other samples, padding, future, order. Then compare with a trusted network, weights copied.
+# - Probe: other samples, padding, future, order. Compare with a trusted network, weights copied.
 
 # %% [markdown]
 # ## References
