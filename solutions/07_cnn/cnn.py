@@ -367,7 +367,7 @@ check.one_of(choice, ("a", "b", "c", "d"), "your choice")
 shifts, round_conv = range(9), nn.Conv2d(1, 6, 3, padding=1, padding_mode="circular")
 fill(round_conv, few)
 maps = [round_conv(few.roll(k, dims=3)).relu().detach() for k in shifts]
-half = [F.max_pool2d(m, 2) for m in maps]
+half, means = [F.max_pool2d(m, 2) for m in maps], [m.mean((2, 3)) for m in maps]
 
 
 def error(maps, back):  # back(k): how far to move back after a shift by k
@@ -375,10 +375,12 @@ def error(maps, back):  # back(k): how far to move back after a shift by k
     return [((end - ends[0]).norm() / ends[0].norm()).item() for end in ends]
 
 
-errors = {"conv, moved back": error(maps, lambda k: k)}
-errors["max pool, moved back"] = error(half, lambda k: k // 2)
+errors = {
+    "conv, moved back": error(maps, int),
+    "max pool, moved back": error(half, lambda k: k // 2),
+}
 errors["max pool, left in place"] = error(half, lambda k: 0)
-errors["global mean"] = error([m.mean((2, 3)) for m in maps], lambda k: 0)
+errors["global mean"] = error(means, lambda k: 0)
 plots.curves(errors, x=shifts, title="After a shift", xlabel="pixels", ylabel="relative error")
 
 # %% [markdown]
@@ -400,22 +402,18 @@ plots.curves(errors, x=shifts, title="After a shift", xlabel="pixels", ylabel="r
 
 # %% alt="Three squares of gradient footprints, brightest in the middle. One layer covers 3 by 3 pixels, ten layers 21 by 21 with very faint edges, and conv-pool-conv-pool-conv 18 by 18."
 def footprint(letters):
-    """Where the middle output of a stack gets its gradient: c convolution, p mean pooling."""
     image = out = torch.zeros(1, 1, 33, 33, requires_grad=True)
     kernel = torch.full((1, 1, 3, 3), 1 / 9)  # all weights count alike
-    for letter in letters:
+    for letter in letters:  # c: convolution, p: mean pooling
         out = F.conv2d(out, kernel, padding=1) if letter == "c" else F.avg_pool2d(out, 2)
     out[0, 0, out.shape[2] // 2, out.shape[3] // 2].backward()
     return image.grad[0, 0]
 
 
-seen = {name: footprint(name) for name in ("c", "c" * 10, "cpcpc")}
-print({name: int((g != 0).any(0).sum()) for name, g in seen.items()})
-plots.image_grid(
-    torch.stack([(g / g.max()).sqrt() for g in seen.values()]),
-    ["1 layer", "10 layers", "cpcpc"],
-    columns=3,
-)
+names = ["1 layer", "10 layers", "cpcpc"]
+seen = [footprint(letters) for letters in ("c", "c" * 10, "cpcpc")]
+print([int((g != 0).any(0).sum()) for g in seen], "pixels across")
+plots.image_grid(torch.stack([(g / g.max()).sqrt() for g in seen]), names)
 
 # %% [markdown]
 # One layer reaches 3 pixels, ten reach 21. With two poolings, three layers reach 18. And a footprint fades towards its edge: what *can* reach an output and what matters to it are two things.
@@ -947,7 +945,7 @@ names = [f"kernel {k}" for k in range(8)] + [f"map {k}" for k in range(8)]
 plots.image_grid(panels, names)
 
 # %% [markdown]
-# Some kernels look for one side of a stroke, some for its inside, some for the empty page. Nobody asked for edges; the loss did.
+# Some kernels look for one side of a stroke, some for its inside, some for the empty page; one is silent here, its ReLU lets nothing through. Nobody asked for edges; the loss did.
 #
 # Hooks also trace shapes. The other way, running through `named_children()` one after the other, follows the order in which layers were *registered*. Watch it fail on a net that pools twice with one module and flattens in `forward`.
 #
