@@ -375,12 +375,9 @@ def error(maps, back):  # back(k): how far to move back after a shift by k
     return [((end - ends[0]).norm() / ends[0].norm()).item() for end in ends]
 
 
-errors = {
-    "conv, moved back": error(maps, int),
-    "max pool, moved back": error(half, lambda k: k // 2),
-}
+errors = {"conv, moved back": error(maps, int), "global mean": error(means, lambda k: 0)}
+errors["max pool, moved back"] = error(half, lambda k: k // 2)
 errors["max pool, left in place"] = error(half, lambda k: 0)
-errors["global mean"] = error(means, lambda k: 0)
 plots.curves(errors, x=shifts, title="After a shift", xlabel="pixels", ylabel="relative error")
 
 # %% [markdown]
@@ -1902,12 +1899,11 @@ check.avoids(
 x_64 = torch.randn(2, 11, 3, generator=seeded(736), dtype=torch.float64).mT
 w_64 = torch.randn(4, 3, 3, generator=seeded(737), dtype=torch.float64)
 x_64_before = x_64.clone()
-c_64 = torch.randn(2, 4, 5, generator=seeded(738), dtype=torch.float64)
+c_64 = torch.randn(2, 4, 6, generator=seeded(738), dtype=torch.float64)
 truth_64 = observe.vjp(
     lambda a, b: F.conv1d(a, b, stride=2, padding=1), (x_64.clone(), w_64.clone()), c_64.clone()
 )
 value_64, grads_64 = truth_64["value"], truth_64["grads"]
-wide_64 = torch.empty(2, 4, 11)
 # Act
 pulled_64 = observe.vjp(lambda a, b: conv1d_manual(a, b, stride=2, padding=1), (x_64, w_64), c_64)
 x_64_after = observe.copy(x_64)
