@@ -310,7 +310,7 @@ plots.curves(history)
 # | probe | change | must move | must stay |
 # |---|---|---|---|
 # | other samples | one sample | its own output | the others, in eval mode |
-# | padding | what fills up the input | nothing | the whole output |
+# | padding | what fills up a short input | nothing | the rest, if padding is masked or cut off |
 # | future | one moment | what comes later | all before it |
 # | permutation | the order of the batch | the order of the outputs | each value |
 #
@@ -865,7 +865,7 @@ for name, net in {"with batch norm": VGGNet(3, 10, (8, 16, 32)), "without": plai
 #
 # Same data, same three epochs: above 0.9 with batch norm, about a third without.
 #
-# **At full size.** The same functions train on the real CIFAR-10; more than 70 % needs a GPU for minutes, or a core for a night. Not graded.
+# **At full size.** The same functions train on the real CIFAR-10. Expect more than 70 %, in minutes on a GPU, in hours on one core. Not graded.
 #
 # ```python
 # data = gradus.load("cifar10", download=True)      # 170 MB, once; later without download
@@ -1210,7 +1210,7 @@ print("calls of exp:", volumes.numel())
 
 # %% [markdown]
 # ### Exercise 7.6 · Balls in the fog
-# ★★★★☆ · 25 min · implementation · 9 points
+# ★★★★★ · 25 min · implementation · 9 points
 #
 # The spread above is zero: five copies of one class. Do better: balls anywhere, some volumes without, noise over all, no loop.
 #
@@ -2303,7 +2303,7 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade_id": "ex-7-5-hidden-2", "points": 2}
-# Hidden test 7.5 · odd sizes: the padding does not matter · 2 points
+# Hidden test 7.5 · odd sizes: padded right and below, cut back · 2 points
 ### BEGIN HIDDEN TESTS
 # Arrange
 ragged = [torch.randn(2, 1, h, w, generator=seeded(h + w)) for h, w in ((30, 30), (17, 22), (5, 3))]
