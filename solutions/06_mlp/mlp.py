@@ -25,6 +25,7 @@
 
 # %% tags=["setup"]
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -75,7 +76,12 @@ def run(build, train, test, *, seed, epochs, lr=1e-3, size=50, kind=torch.optim.
         return None
 
 
-def dots(groups, *, title, xlabel):
+def ends(results, part="val_loss", epoch=-1):
+    """Of each design's runs the loss at one epoch; nan where the run broke off."""
+    return {n: [h[part][epoch] if h else math.nan for h in runs] for n, runs in results.items()}
+
+
+def dots(groups, *, title, xlabel, scale="log"):
     """One row a design, one mark a seed: groups = {label: {design: numbers, one a seed}}."""
     rows = list(next(iter(groups.values())))
     fig, axes = plots.figure(7, 1.2 + 0.4 * len(rows))
@@ -84,7 +90,7 @@ def dots(groups, *, title, xlabel):
             height = [i + 0.24 * (k - (len(groups) - 1) / 2)] * len(results[row])
             mark = {"marker": "os^D"[k], "color": plots.PALETTE[k], "linestyle": "none"}
             axes.plot(results[row], height, label=label if i == 0 else None, **mark)
-    axes.set(title=title, xlabel=xlabel, xscale="log", yticks=range(len(rows)), yticklabels=rows)
+    axes.set(title=title, xlabel=xlabel, xscale=scale, yticks=range(len(rows)), yticklabels=rows)
     axes.invert_yaxis()
     if len(groups) > 1:
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
@@ -107,6 +113,68 @@ def ridges(series, *, title, xlabel):
     return plots.close(fig)
 
 
+def borders(models, points, classes):
+    """Points of two classes, and where each network's output changes its sign."""
+    fig, axes = plots.figure(5.5, 4.2)
+    steps = torch.linspace(-1.1, 1.1, 80)
+    for k, (name, model) in enumerate(models.items()):
+        values = model(torch.cartesian_prod(steps, steps)).detach().reshape(80, 80).T
+        look = {"color": plots.PALETTE[k], "linestyle": ["-", "--", ":"][k]}
+        axes.contour(
+            steps, steps, values, [0.0], colors=look["color"], linestyles=look["linestyle"]
+        )
+        axes.plot([], [], marker="", label=name, **look)
+    for value, mark in ((0, "x"), (1, "o")):
+        chosen = points[classes[:, 0] == value]
+        axes.scatter(*chosen.T, s=9, marker=mark, color="gray", label=f"class {value}")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    axes.set(title="Where the network changes its mind", xlabel="x₁", ylabel="x₂", aspect="equal")
+    return plots.close(fig)
+
+
+def panels(count, width=9.0, height=3.4):
+    """A figure with `count` axes side by side."""
+    fig, axes = plots.figure(width, height)
+    axes.remove()
+    return fig, fig.subplots(1, count)
+
+
+# The data of the experiments, n samples each.
+def add_up(n, seed):
+    x, noise = (
+        torch.randn(n, 20, generator=seeded(seed)),
+        torch.randn(n, generator=seeded(seed + 1)),
+    )
+    return x, x.sum(dim=1) + 0.1 * noise
+
+
+def two_waves(n, seed):
+    x = 2 * torch.rand(n, 2, generator=seeded(seed)) - 1
+    return x, torch.sin(3 * x[:, :1]) * torch.cos(3 * x[:, 1:])
+
+
+def five_inputs(n, seed):
+    x = torch.randn(n, 5, generator=seeded(seed))
+    return x, (torch.sin(2 * x[:, :1]) + x[:, 1:2] * x[:, 2:3]) / 1.2
+
+
+def surface(n, seed):
+    p = 2 * torch.rand(n, 2, generator=seeded(seed)) - 1
+    x, y = p[:, :1], p[:, 1:]
+    return p, torch.sin(5 * x) * torch.cos(5 * y) + 0.5 * torch.sin(10 * x) + 0.3 * torch.cos(
+        10 * y
+    )
+
+
+def scarce(n, seed):
+    x, noise = (
+        torch.randn(n, 10, generator=seeded(seed)),
+        torch.randn(n, 1, generator=seeded(seed + 1)),
+    )
+    return x, torch.sin(2 * x[:, :1]) + 0.5 * x[:, 1:2] * x[:, 2:3] + x[:, 3:4] + 0.3 * noise
+
+
+# Machinery of the tests.
 class Diary(nn.Module):
     """A line through one input that writes down which samples it saw, in order."""
 
@@ -194,40 +262,28 @@ choice = predict_6_1
 # Assert
 check.one_of(choice, ("a", "b", "c", "d"), "your choice")
 
-# %% alt="Points of two classes: a disc in the middle and a ring around it. The border learnt by the network without activation is a straight line; the borders with ReLU and with tanh are closed curves around the disc, the one with ReLU with corners."
+# %% alt="Points of two classes, above and below a wave. The border learnt by the network without activation is a straight line through the middle; the borders with ReLU and with tanh follow the wave, the one with ReLU with corners."
 points = 2.2 * torch.rand(400, 2, generator=seeded(2)) - 1.1
-inside = (points.norm(dim=1) < 0.7).float()[:, None]
-steps = torch.linspace(-1.1, 1.1, 80)
-grid = torch.cartesian_prod(steps, steps)
-fig, axes = plots.figure(5.5, 4.2)
-for k, (name, bend) in enumerate({"none": nn.Identity, "relu": nn.ReLU, "tanh": nn.Tanh}.items()):
+above = (points[:, 1:] > 0.5 * torch.sin(4 * points[:, :1])).float()
+models = {}
+for name, bend in {"none": nn.Identity, "relu": nn.ReLU, "tanh": nn.Tanh}.items():
     torch.manual_seed(3)
     model = nn.Sequential(nn.Linear(2, 16), bend(), nn.Linear(16, 16), bend(), nn.Linear(16, 1))
     adam, loss = torch.optim.Adam(model.parameters(), lr=1e-2), F.binary_cross_entropy_with_logits
-    gradus.fit(model, Shuffled(points, inside, 50, 0), loss, adam, epochs=25)
-    logits = model(grid).detach().reshape(80, 80).T
-    axes.contour(
-        steps, steps, logits, [0.0], colors=[plots.PALETTE[k]], linestyles=["-", "--", ":"][k]
-    )
-    axes.plot([], [], color=plots.PALETTE[k], linestyle=["-", "--", ":"][k], marker="", label=name)
+    gradus.fit(model, Shuffled(points, above, 50, 0), loss, adam, epochs=30)
     bent = model(points) + model(-points) - 2 * model(0 * points)
-    print(f"{name:5} f(x) + f(-x) - 2 f(0): {bent.detach().abs().max():.1e}")
-for value, mark in ((0, "x"), (1, "o")):
-    axes.scatter(
-        *points[inside[:, 0] == value].T, s=9, marker=mark, color="gray", label=f"class {value}"
-    )
-axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
-axes.set(title="Where the network changes its mind", xlabel="x₁", ylabel="x₂", aspect="equal")
-plots.close(fig)
+    print(f"{name:5} largest f(x) + f(-x) - 2 f(0): {bent.detach().abs().max():.0e}")
+    models[name] = model
+borders(models, points, above)
 
 # %% [markdown]
-# The branch for "tanh" is missing, so no layer is added and nobody says so. The printed number is 0 for every affine map. Such a network draws a straight border, wherever the points lie; with ReLU the border is a polygon around the disc, with tanh a smooth curve. Look names up in a table, and raise on a stranger.
+# The branch for "tanh" is missing, so no layer is added and nobody says so. The printed number is 0 for every affine map. Such a network draws a straight border, wherever the points lie; with ReLU the border bends in corners, with tanh smoothly. Look names up in a table, and raise on a stranger.
 
 # %% [markdown]
 # ### Exercise 6.1 · Your first MLP
 # ★★★☆☆ · 20 min · implementation · 8 points
 #
-# - `build_mlp`: Linear, activation, Linear, activation, …, Linear. The setup cell holds the table `ACTIVATIONS`.
+# - `build_mlp`: Linear, activation, Linear, …, Linear. Use the table `ACTIVATIONS` of the setup cell; a name that is not in it raises `ValueError` with that name in the message.
 # - `train_mlp`: Adam on the mean squared error, `batch` samples a step (the last batch may be smaller), every sample once an epoch, a new order each epoch. `gradus.fit` is welcome.
 # - `test_mse`: in eval mode, without gradients; the mode is afterwards what it was.
 #
@@ -247,10 +303,7 @@ plots.close(fig)
 
 # %% nbgrader={"grade_id": "ex-6-1"}
 def build_mlp(sizes: list[int], activation: str = "relu") -> nn.Sequential:
-    """Linear layers sizes[0] → sizes[1] → …, a new activation module between two of them.
-
-    No activation after the last. Raises ValueError, naming the activation, if it is unknown.
-    """
+    """Linear sizes[0] → sizes[1] → …, an activation between two; ValueError if it is unknown."""
     ### BEGIN SOLUTION
     if activation not in ACTIVATIONS:
         raise ValueError(f"unknown activation {activation!r}: one of {', '.join(ACTIVATIONS)}")
@@ -264,8 +317,7 @@ def build_mlp(sizes: list[int], activation: str = "relu") -> nn.Sequential:
 def train_mlp(model, x, y, *, epochs: int, lr: float = 1e-3, batch: int = 64) -> None:
     """Train in place with Adam on the mean squared error. x: (n, d); y: (n,); output: (n, 1)."""
     ### BEGIN SOLUTION
-    dataset = torch.utils.data.TensorDataset(x, y[:, None])
-    loader = torch.utils.data.DataLoader(dataset, batch_size=batch, shuffle=True)
+    loader = Shuffled(x, y[:, None], batch, seed=int(torch.randint(2**31, ())))
     optimiser = torch.optim.Adam(model.parameters(), lr=lr)
     gradus.fit(model, loader, F.mse_loss, optimiser, epochs=epochs)
     ### END SOLUTION
@@ -346,14 +398,6 @@ check.close(
 
 
 # %% tags=["demo"] alt="Test and training error of three recipes, three seeds each. Full batch with rate 0.001 stays near 0.25 for both. Full batch with 0.01 and batches of 64 with 0.001 have training errors of 0.02 and 0.01 and test errors near 0.04. Least squares, last row, has both errors at 0.01."
-def add_up(n, seed):
-    x, noise = (
-        torch.randn(n, 20, generator=seeded(seed)),
-        torch.randn(n, generator=seeded(seed + 1)),
-    )
-    return x, x.sum(dim=1) + 0.1 * noise
-
-
 (x, y), (x_new, y_new) = add_up(1000, 0), add_up(500, 10)
 recipes = {"full, 0.001": (1000, 1e-3), "full, 0.01": (1000, 1e-2), "64, 0.001": (64, 1e-3)}
 errors = {"test": {name: [] for name in recipes}, "training": {name: [] for name in recipes}}
@@ -371,8 +415,7 @@ dots(errors, title="Adding up 20 numbers: batch and learning rate", xlabel="mean
 
 # %% [markdown]
 # Same network, same epochs; the first recipe misses 0.1 on every seed, since 100 epochs of one batch are only 100 steps. The third ends *below* the floor on its training data: it has begun to memorise noise, and its test error is four times the floor. And least squares, with 20 weights, beats them all, as the truth is linear. Always run the simple model too, and judge by the test error and the floor, never by the training loss.
-
-# %% [markdown]
+#
 # ## What a hidden layer can represent
 #
 # The **universal approximation theorem**: one hidden layer with enough units comes as close as you like to any function. Read the conditions: the function is *continuous*, the inputs lie in a *closed, bounded* region, and σ is *not a polynomial*.
@@ -399,40 +442,25 @@ def solve(bend, width):
 
 far = torch.linspace(-1.6, 1.6, 321, dtype=torch.float64)
 fits = {f"{n} hinges": solve(torch.relu, n)(far) for n in (4, 64)}
+inner = torch.linspace(-1, 1, 401, dtype=torch.float64)
+for name, bend in {"relu": torch.relu, "tanh": torch.tanh, "square": torch.square}.items():
+    errors = [(solve(bend, n)(inner) - wave(inner)).pow(2).mean().sqrt() for n in (4, 16, 64)]
+    print(f"{name:6} error with 4, 16, 64 units:", [round(error.item(), 3) for error in errors])
 title = "Hinges fitted on −1 to 1 only"
 plots.curves({"the function": wave(far), **fits}, x=far, title=title, xlabel="x", ylabel="value")
 
-# %% alt="Error of the fit against the number of hidden units from 2 to 128, both logarithmic. ReLU and tanh fall by a factor of more than a hundred. The square stays at the same height from 4 units on."
-widths = [2, 4, 8, 16, 32, 64, 128]
-inner = torch.linspace(-1, 1, 401, dtype=torch.float64)
-bends = {"relu": torch.relu, "tanh": torch.tanh, "square": torch.square}
-rmse = {
-    name: [(solve(bend, n)(inner) - wave(inner)).pow(2).mean().sqrt().item() for n in widths]
-    for name, bend in bends.items()
-}
-print("128 units:", {name: round(errors[-1], 3) for name, errors in rmse.items()})
-fig = plots.curves(
-    rmse, x=widths, title="More units", xlabel="hidden units", ylabel="error", log=True
-)
-fig.axes[0].set_xscale("log", base=2)
-fig
-
 # %% [markdown]
-# Sixty-four hinges cover the curve, and outside the interval where the data were, both fits leave it in straight lines: the theorem promises nothing there. The second plot shows why σ must not be a polynomial: sums of squares of lines are parabolas, however many you add.
+# Sixty-four hinges cover the curve, and outside the interval where the data were, both fits leave it in straight lines: the theorem promises nothing there. The table shows why σ must not be a polynomial: sums of squares of lines are parabolas, however many you add.
 #
 # The theorem also does not say how *many* units you need (it can be astronomically many), nor that training finds the weights, nor that the result is right between the samples. It removes one excuse and makes no promise.
-
-# %% [markdown]
+#
 # ## Seven bends
 #
 # The gradient that reaches the first layer is a product with one slope σ′ a layer. So look at the slopes as closely as at the functions.
 
 # %% alt="Left, seven activations from -4 to 4: ReLU, leaky ReLU, GELU and SiLU are near 0 left of zero and grow like x right of it, GELU and SiLU dipping a little below 0; ELU levels off at -1; tanh runs from -1 to 1, sigmoid from 0 to 1. Right, their slopes: ReLU jumps from 0 to 1, tanh has a peak of 1 at 0, the sigmoid's slope never exceeds one quarter."
 x = torch.linspace(-4, 4, 201, requires_grad=True)
-fig, left = plots.figure(9, 3.6)
-box = left.get_subplotspec()
-left.remove()
-left, right = fig.subplots(1, 2)
+fig, (left, right) = panels(2)
 for k, (name, kind) in enumerate(ACTIVATIONS.items()):
     y = kind()(x)
     (slope,) = torch.autograd.grad(y.sum(), x)
@@ -586,11 +614,6 @@ plots.curves(
 
 
 # %% tags=["demo", "nbval-ignore-output"]
-def two_waves(n, seed):
-    x = 2 * torch.rand(n, 2, generator=seeded(seed)) - 1
-    return x, torch.sin(3 * x[:, :1]) * torch.cos(3 * x[:, 1:])
-
-
 def normed_sigmoids():
     layers = []
     for inputs in (2, 64, 64):
@@ -598,7 +621,7 @@ def normed_sigmoids():
     return nn.Sequential(*layers, nn.Linear(64, 1))
 
 
-makers = {n: lambda n=n: build_mlp([2, 64, 64, 64, 1], n) for n in names}
+makers = {n: partial(build_mlp, [2, 64, 64, 64, 1], n) for n in names}
 makers["sigmoid + norm"] = normed_sigmoids
 train, test = two_waves(600, 1), two_waves(400, 2)
 histories = {name: [] for name in makers}
@@ -606,9 +629,8 @@ for name, seed in tqdm([(name, seed) for name in makers for seed in range(3)]):
     histories[name].append(run(makers[name], train, test, seed=seed, epochs=20))
 
 # %% alt="Test error of six designs, three seeds each, on a logarithmic axis. ReLU lies lowest, near 0.005, tanh near 0.015, GELU near 0.05, SiLU near 0.1, the sigmoid with normalisation near 0.08. The plain sigmoid stays at 0.23, the variance of the target."
-final = {"test": {name: [h["val_loss"][-1] for h in runs] for name, runs in histories.items()}}
 print("variance of the target:", round(test[1].var().item(), 2))
-dots(final, title="Two waves, 20 epochs, three seeds", xlabel="test error")
+dots({"test": ends(histories)}, title="Two waves, 20 epochs, three seeds", xlabel="test error")
 
 # %% [markdown]
 # The plain sigmoid does not move: its error is the variance of the target, as if it knew only the mean. But "never" is too strong: with a normalisation in front it learns. And here GELU and SiLU are *behind* ReLU and tanh. On your task, with your rate, it may be the other way round. Three seeds and one picture take a minute.
@@ -669,7 +691,7 @@ print(f"random, scale 0.01:  std {std:.0e} after ten layers")
 # The next plot shows it through ten layers of 100 units, as histograms of the sizes that are not 0.
 
 
-# %% alt="Histograms of the activations' sizes at layers 1 to 10 on a logarithmic axis, three starts. With standard deviation 0.01 the hill moves left by about one power of ten a layer, to about 1e-12. With He it stays near 1. With standard deviation 1 it moves right to about 1e8."
+# %% alt="Histograms of the activations' sizes at layers 1 to 10 on a logarithmic axis, three starts. With standard deviation 0.01 the hill moves left by about one power of ten a layer, to about 1e-12. With He it stays near 1. With standard deviation 1 it moves right to about 1e8. Second picture, the gradients at the layers' outputs: 1 at layer 10 for all three; towards layer 1 they shrink to about 1e-10, stay near 1, and grow to about 1e8."
 def signals(std, seed=0):
     x, noise, outputs = torch.randn(64, 100, generator=seeded(seed)), seeded(seed + 1), []
     for _ in range(10):
@@ -685,9 +707,7 @@ starts = {"std 0.01": 0.01, "He": math.sqrt(2 / 100), "std 1": 1.0}
 both = {name: signals(std) for name, std in starts.items()}
 forward = {name: pair[0] for name, pair in both.items()}
 print({name: f"{layers[-1].std():.0e}" for name, layers in forward.items()})
-ridges(forward, title="Activations through depth", xlabel="log₁₀ of the size")
-
-# %% alt="The same histograms for the gradients at each layer's output. At layer 10 all three starts have gradient 1. Towards layer 1 the gradients shrink to about 1e-11 with standard deviation 0.01, stay near 1 with He, and grow to about 1e8 with standard deviation 1."
+display(ridges(forward, title="Activations through depth", xlabel="log₁₀ of the size"))
 backward = {name: pair[1] for name, pair in both.items()}
 ridges(backward, title="Gradients on the way back", xlabel="log₁₀ of the size")
 
@@ -858,12 +878,6 @@ check.one_of(choice, ("a", "b", "c", "d"), "your choice")
 
 
 # %% tags=["demo", "nbval-ignore-output"]
-def five_inputs(n, seed):
-    x = torch.randn(n, 5, generator=seeded(seed))
-    y = torch.sin(2 * x[:, :1]) + x[:, 1:2] * x[:, 2:3]
-    return x, (y - y.mean()) / y.std()
-
-
 def started(scheme, seed):
     model = build_mlp([5, 64, 64, 1])
     if scheme != "default":
@@ -876,15 +890,12 @@ schemes = ("small", "xavier", "he", "default", "large")
 kinds = {"SGD": (torch.optim.SGD, 1e-2), "Adam": (torch.optim.Adam, 1e-3)}
 sweep = {kind: {s: [] for s in schemes} for kind in kinds}
 for kind, scheme, seed in tqdm([(k, s, n) for k in kinds for s in schemes for n in range(3)]):
-    build = lambda scheme=scheme, seed=seed: started(scheme, seed)
+    build = partial(started, scheme, seed)
     how = {"kind": kinds[kind][0], "lr": kinds[kind][1], "size": 32, "epochs": 40, "seed": seed}
     sweep[kind][scheme].append(run(build, train, test, **how))
 
 # %% alt="Test error of five starts under SGD and under Adam, three seeds each, on a logarithmic axis. SGD: small stays at 1, xavier, he and default lie between 0.2 and 0.3, large is missing. Adam: default is lowest near 0.06, then small and xavier near 0.09, he near 0.17, large near 80."
-errors = {
-    kind: {s: [h["val_loss"][-1] if h else math.nan for h in runs] for s, runs in results.items()}
-    for kind, results in sweep.items()
-}
+errors = {kind: ends(results) for kind, results in sweep.items()}
 missing = [(k, s) for k, runs in sweep.items() for s in runs if None in runs[s]]
 print("loss not finite:", missing)
 dots(errors, title="Five starts, two optimisers, three seeds", xlabel="test error")
@@ -892,9 +903,8 @@ dots(errors, title="Five starts, two optimisers, three seeds", xlabel="test erro
 # %% [markdown]
 # Under SGD the textbook is right: the small start is stuck at the variance, 1; the large one ends in `nan` on every seed (no marks); He is among the best. Under Adam, which rescales every gradient, "small" recovers, and He is last of the sensible four: its larger weights begin with a wilder function, and fit the 500 samples at the price of new ones. PyTorch's default, uniform with variance 1/(3n), wins here.
 #
-# So: the right scale keeps a *deep* signal alive, which you measured. Which start *generalises* best is a question for an experiment.
-
-# %% [markdown]
+# The right scale keeps a *deep* signal alive. Which start *generalises* best, an experiment says.
+#
 # ## Instruments that do not lie
 #
 # A ReLU unit is **dead** if it is 0 for *every* sample: no gradient reaches it any more. A popular meter hooks each ReLU and averages `output == 0`.
@@ -925,22 +935,22 @@ check.one_of(choice, ("a", "b", "c"), "your choice")
 
 # %%
 def dead_units(model, x, kind=nn.ReLU):
-    """Per layer of this kind: (share of zeros, share of units that are never above 0)."""
-    report, handles = [], []
-    for module in model.modules():
-        if isinstance(module, kind):
-            look = lambda m, args, out: report.append(
-                ((out <= 0).float().mean().item(), (out <= 0).all(dim=0).float().mean().item())
-            )
-            handles.append(module.register_forward_hook(look))
+    """Per layer of this kind: (share of zeros, share of dead units); and the model's output."""
+    report = []
+
+    def look(module, args, out):
+        off = out <= 0
+        shares = off.float().mean().item(), off.all(dim=0).float().mean().item()
+        report.append([round(share, 3) for share in shares])
+
+    handles = [m.register_forward_hook(look) for m in model.modules() if isinstance(m, kind)]
     with torch.no_grad():
         output = model(x)
     for handle in handles:
         handle.remove()
-    return [tuple(round(share, 3) for share in pair) for pair in report], output
+    return report, output
 
 
-# %%
 torch.manual_seed(0)
 model = build_mlp([10, 128, 64, 1])
 x = torch.randn(1000, 10, generator=seeded(3))
@@ -964,22 +974,24 @@ print("one module, two places:", observe.error(torch.cat, outputs)["message"][:6
 # How do units die? One step too large pushes a bias far below 0, and no gradient brings it back.
 
 
-# %% alt="Share of dead units after each of 15 epochs. ReLU at rate 0.001 stays at 0. ReLU at rate 0.1 jumps to about two thirds in the first epochs and never comes down. Leaky ReLU at rate 0.1 also has units that are always negative, but their number changes from epoch to epoch."
-def graveyard(activation, lr, epochs=15):
+# %% alt="Dying: placeholder"
+def graveyard(activation, rates):
     torch.manual_seed(0)
-    model, shares = build_mlp([5, 64, 64, 1], activation), [0.0]
-    optimiser, (x, y) = torch.optim.Adam(model.parameters(), lr=lr), train
-    for epoch in range(epochs):
-        gradus.fit(model, Shuffled(x, y, 50, epoch), F.mse_loss, optimiser, epochs=1)
+    model, shares, (x, y) = build_mlp([5, 64, 64, 1], activation), [], five_inputs(500, 0)
+    optimiser = torch.optim.Adam(model.parameters())
+    for epoch, rate in enumerate(rates):
         layers, _ = dead_units(model, x, ACTIVATIONS[activation])
         shares.append((layers[0][1] + layers[1][1]) / 2)
+        optimiser.param_groups[0]["lr"] = rate
+        gradus.fit(model, Shuffled(x, y, 50, epoch), F.mse_loss, optimiser, epochs=1)
     return shares
 
 
-lines = {"relu, rate 0.001": graveyard("relu", 1e-3), "relu, rate 0.1": graveyard("relu", 0.1)}
-lines["leaky relu, rate 0.1"] = graveyard("leaky_relu", 0.1)
-title = "Units that are never above 0"
-plots.curves(lines, x=range(16), title=title, ylabel="share of the units")
+shock = [1e-3] * 3 + [0.2] * 2 + [1e-3] * 20
+lines = {"relu, steady": graveyard("relu", [1e-3] * 25), "relu, shocked": graveyard("relu", shock)}
+lines["leaky relu, shocked"] = graveyard("leaky_relu", shock)
+title = "Two epochs with a rate that is too high"
+plots.curves(lines, x=range(25), title=title, ylabel="share of units never above 0")
 
 # %% [markdown]
 # TEXT-DYING
@@ -992,22 +1004,16 @@ plots.curves(lines, x=range(16), title=title, ylabel="share of the units")
 # | they grow, loss `nan` | exploding | right start, lower rate, clipping, normalisation |
 # | units silent on all data | dying ReLU | lower rate, leaky ReLU or ELU, normalisation |
 # | all units of a layer equal | symmetry | random weights |
-
-# %% [markdown]
+#
 # ## Deep or wide
 #
-# Same budget, which shape? First make the budgets equal. Three networks from 2 inputs to 1 output that are often called "about the same": 2 layers of 256, 4 of 128, 8 of 64. Count.
-
-# %%
-for depth, width in ((2, 256), (4, 128), (8, 64)):
-    model = build_mlp([2] + [width] * depth + [1])
-    print(f"{depth} × {width}:", sum(p.numel() for p in model.parameters()), "parameters")
+# Same budget, which shape? First make the budgets equal.
 
 # %% [markdown]
 # ### Exercise 6.4 · Spend a budget
 # ★★☆☆☆ · 15 min · problem solving · 5 points
 #
-# The counts differ by a factor of 2.3, so a race between them says nothing about depth. Write
+# From 2 inputs to 1 output, the networks 2 × 256, 4 × 128 and 8 × 64 (hidden layers × units) are often called "about the same size". They have 66 817, 50 049 and 29 377 parameters. Write
 #
 # - `count_parameters(depth, width, d_in, d_out)`: weights and biases of an MLP with `depth` hidden layers of `width` units, without building it;
 # - `width_for(budget, depth, d_in, d_out)`: the width, at least 1, whose count is *nearest* to the budget; of two equally near the smaller. `ValueError` if the budget does not even pay for width 1.
@@ -1101,14 +1107,6 @@ fig
 
 
 # %% tags=["demo", "nbval-ignore-output"]
-def surface(n, seed):
-    p = 2 * torch.rand(n, 2, generator=seeded(seed)) - 1
-    x, y = p[:, :1], p[:, 1:]
-    return p, torch.sin(5 * x) * torch.cos(5 * y) + 0.5 * torch.sin(10 * x) + 0.3 * torch.cos(
-        10 * y
-    )
-
-
 def normed_deep(width=97):
     layers = []
     for inputs in [2] + [width] * 7:
@@ -1116,23 +1114,27 @@ def normed_deep(width=97):
     return nn.Sequential(*layers, nn.Linear(width, 1))
 
 
-shapes = {
-    f"{d} × {w}": lambda d=d, w=w: build_mlp([2] + [w] * d + [1])
-    for d, w in ((2, 256), (4, 148), (8, 97))
-}
+shapes = {}
+for depth in (2, 4, 8):
+    width = width_for(66817, depth, 2, 1)
+    shapes[f"{depth} × {width}"] = partial(build_mlp, [2] + [width] * depth + [1])
 shapes["8 × 97 + norm"] = normed_deep
 train, test = surface(2000, 0), surface(1000, 1)
 race = {name: [] for name in shapes}
 for name, seed in tqdm([(name, seed) for name in shapes for seed in range(3)]):
-    race[name].append(run(shapes[name], train, test, seed=seed, epochs=20, lr=2e-3, size=100))
+    race[name].append(run(shapes[name], train, test, seed=seed, epochs=30, lr=2e-3, size=100))
 
 # %% alt="Race: placeholder"
-ends = {
-    part: {n: [h[part][-1] for h in runs] for n, runs in race.items()}
-    for part in ("val_loss", "loss")
-}
-groups = {"test": ends["val_loss"], "training": ends["loss"]}
-dots(groups, title="Equal budgets, 20 epochs, three seeds", xlabel="mean squared error")
+unequal = [count_parameters(depth, width, 2, 1) for depth, width in ((2, 256), (4, 128), (8, 64))]
+print(
+    "often called equal:",
+    unequal,
+    " raced:",
+    [sum(p.numel() for p in shapes[n]().parameters()) for n in shapes],
+)
+groups = {"test, epoch 10": ends(race, epoch=9), "test, epoch 30": ends(race)}
+groups["training, epoch 30"] = ends(race, "loss")
+dots(groups, title="Equal budgets, three seeds", xlabel="mean squared error")
 
 # %% [markdown]
 # TEXT-RACE
@@ -1160,21 +1162,20 @@ for layer in (nn.BatchNorm1d(3), nn.BatchNorm1d(3).eval(), nn.LayerNorm(3)):
           (change.abs() > 1e-6).any(dim=1).nonzero()[:, 0].tolist())  # fmt: skip
 
 # %% [markdown]
-# {0, 2} becomes {−1, 1}: the division uses the *biased* variance, 1, while the running variance keeps the *unbiased* one, 2. A batch of one raises in train mode: set `drop_last=True` if the last batch may be that small.
+# {0, 2} becomes {−1, 1}: the division uses the *biased* variance, 1; the running variance keeps the *unbiased* one, 2. A batch of one raises in train mode; `drop_last=True` avoids it.
 #
 # | | batch norm | layer norm |
 # |---|---|---|
 # | averages over | the batch, for each feature | the features, for each sample |
-# | train and eval | differ: never forget `eval()` | the same |
-# | small batches | noisy below about 8, impossible at 1 | no matter |
-# | home | image models, MLPs | transformers, recurrent nets |
+# | train and eval | differ | the same |
+# | small batches | noisy below about 8, no batch of 1 | no matter |
+# | home | image models, MLPs | transformers |
 #
-# Usual place: Linear → norm → activation. The other order, after the activation, works too. Before a batch norm the linear layer's bias is useless, since the mean is subtracted: `bias=False` saves it.
-
-# %% [markdown]
+# Usual place: Linear → norm → activation; the other order works too. Before a batch norm the bias is useless: the mean is subtracted.
+#
 # ## Dropout
 #
-# **Dropout** sets each activation to 0 with probability p while training, so that no unit can lean on one other unit. Then the mean must be mended, and there are two places where one could do it.
+# **Dropout** sets each activation to 0 with probability p while training, so that no unit leans on one other. The mean must then be mended, and there are two places to do it.
 
 # %% [markdown]
 # ### Predict 6.5 · Dropout in eval mode
@@ -1222,7 +1223,7 @@ print("F.dropout, told the mode: ", F.dropout(ones, 0.5, training=model.training
 #
 # - `Dropout(p)`, a module without `nn.Dropout` and `F.dropout`: in train mode each *entry* becomes 0 with probability p, drawn afresh each call, the others are divided by 1 − p; in eval mode the identity. p = 0 and p = 1 work (no `nan`); a p outside [0, 1] raises `ValueError`. The input stays as it is.
 # - `decay_groups(model, decay)`: two parameter groups for an optimiser. The weights of `nn.Linear` layers decay; all other parameters (biases, norms) get `weight_decay` 0.
-# - `regularised_mlp(sizes, dropout, norm)`: for each hidden layer Linear (with bias), norm ("batch", "layer" or "none"), ReLU, dropout; then a Linear.
+# - `regularised_mlp(sizes, dropout, norm)`: for each hidden layer Linear (with bias), norm ("batch", "layer" or "none"), ReLU, your `Dropout`; then a Linear.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1257,7 +1258,6 @@ class Dropout(nn.Module):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade_id": "ex-6-5-b"}
 def decay_groups(model: nn.Module, decay: float) -> list[dict]:
     """[{"params": weights of nn.Linear, "weight_decay": decay}, {"params": the rest, ... 0.0}]."""
     ### BEGIN SOLUTION
@@ -1269,7 +1269,7 @@ def decay_groups(model: nn.Module, decay: float) -> list[dict]:
 
 
 def regularised_mlp(sizes: list[int], dropout: float = 0.0, norm: str = "none") -> nn.Sequential:
-    """Linear, norm, ReLU, dropout for each hidden size; then a Linear. norm: batch, layer, none."""
+    """Linear, norm, ReLU, Dropout for each hidden size; then a Linear. norm: batch, layer, none."""
     ### BEGIN SOLUTION
     norms = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm, "none": None}
     layers = []
@@ -1279,7 +1279,7 @@ def regularised_mlp(sizes: list[int], dropout: float = 0.0, norm: str = "none") 
             layers.append(norms[norm](outputs))
         layers.append(nn.ReLU())
         if dropout:
-            layers.append(nn.Dropout(dropout))
+            layers.append(Dropout(dropout))
     return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
     ### END SOLUTION
 
@@ -1379,35 +1379,21 @@ check.close(decays_of_line, [0.1, 0.0], "weight_decay of the two groups, in this
 
 
 # %% tags=["demo", "nbval-ignore-output"]
-def scarce(n, seed):
-    x, noise = (
-        torch.randn(n, 10, generator=seeded(seed)),
-        torch.randn(n, 1, generator=seeded(seed + 1)),
-    )
-    return x, torch.sin(2 * x[:, :1]) + 0.5 * x[:, 1:2] * x[:, 2:3] + x[:, 3:4] + 0.3 * noise
-
-
 sizes, train, test = [10, 128, 128, 64, 1], scarce(140, 1), scarce(1000, 7)
 brakes = {"none": {}, "dropout 0.1": {"dropout": 0.1}, "dropout 0.5": {"dropout": 0.5}}
-brakes |= {
-    "batch norm": {"norm": "batch"},
-    "weight decay 0.1": {},
-    "norm + dropout 0.3": {"norm": "batch", "dropout": 0.3},
-}
+brakes |= {"batch norm": {"norm": "batch"}, "weight decay 0.1": {}}
+brakes["norm + dropout 0.3"] = {"norm": "batch", "dropout": 0.3}
 results = {name: [] for name in brakes}
 for name, seed in tqdm([(name, seed) for name in brakes for seed in range(3)]):
     how = {"kind": torch.optim.AdamW, "lr": 2e-3, "size": 35, "epochs": 60, "seed": seed}
-    build = lambda name=name: regularised_mlp(sizes, **brakes[name])
+    build = partial(regularised_mlp, sizes, **brakes[name])
     decay = 0.1 if name.startswith("weight") else 0.0
     results[name].append(run(build, train, test, weight_decay=decay, **how))
 
 # %% alt="Brakes: placeholder"
-ends = {
-    part: {n: [h[part][-1] for h in runs] for n, runs in results.items()}
-    for part in ("val_loss", "loss")
-}
-groups = {"test": ends["val_loss"], "training": ends["loss"]}
-dots(groups, title="Six ways to train on 140 samples, three seeds", xlabel="mean squared error")
+for name, losses in ends(results, "loss").items():
+    print(f"{name:20} training error {min(losses):.3f} to {max(losses):.3f}")
+dots({"test": ends(results)}, title="140 samples, three seeds", xlabel="test error", scale="linear")
 
 # %% [markdown]
 # TEXT-BRAKES
@@ -1523,21 +1509,20 @@ check.close(
 steps = torch.linspace(-1, 1, 80)
 truth = target(torch.stack(torch.meshgrid(steps, steps, indexing="xy"), dim=-1))
 learnt = predict_grid(train_surface(0), 80)
-fig, axes = plots.figure(10, 3.2)
-axes.remove()
+fig, axes = panels(3, 10, 2.8)
 maps = {"the function": truth, "the network": learnt, "absolute error": (learnt - truth).abs()}
-for axes, (name, values) in zip(fig.subplots(1, 3), maps.items()):
-    picture = axes.imshow(values, origin="lower", extent=(-1, 1, -1, 1), cmap="cividis")
-    fig.colorbar(picture, ax=axes)
-    axes.set(title=name, xlabel="x", ylabel="y")
+for place, (name, values) in zip(axes, maps.items(), strict=True):
+    picture = place.imshow(values, origin="lower", extent=(-1, 1, -1, 1), cmap="cividis")
+    place.set(title=name, xlabel="x", ylabel="y")
+    place.grid(False)
+    fig.colorbar(picture, ax=place)
 print("mean absolute error:", round((learnt - truth).abs().mean().item(), 3))
 print("the mean as prediction:", round((truth - truth.mean()).abs().mean().item(), 2))
 plots.close(fig)
 
 # %% [markdown]
 # TEXT-SURFACE
-
-# %% [markdown]
+#
 # ## What to remember
 #
 # - Linear layers with a bend between them. Without the bend, depth is one affine map; raise on an unknown name.
@@ -2732,8 +2717,7 @@ surface_true = (
 # Act
 learner = train_surface(11)
 learner.eval()
-with torch.no_grad():
-    surface_found = observe.copy(learner.cpu()(p_judge))
+surface_found = observe.copy(learner.cpu()(p_judge))
 # Assert
 check.close(
     surface_found,
@@ -2760,10 +2744,8 @@ torch.manual_seed(1)
 one_66 = train_surface(3).cpu().eval()
 torch.manual_seed(2)
 two_66 = train_surface(3).cpu().eval()
-with torch.no_grad():
-    one_values, two_values = one_66(p_again), two_66(p_again)
-    gap_66 = observe.copy(one_values - two_values)
-    one_values = observe.copy(one_values)
+one_values = observe.copy(one_66(p_again))
+gap_66 = observe.copy(one_66(p_again) - two_66(p_again))
 # Assert
 check.close(
     gap_66,
