@@ -397,7 +397,7 @@ check.close(
 # The task: add up 20 numbers, y = Σxᵢ plus noise of standard deviation 0.1. No model can get a test error below the variance of the noise, 0.01: the *noise floor*. "Train for 100 epochs, reach a loss of 0.1" sounds like a full recipe. It leaves out batch size and learning rate.
 
 
-# %% tags=["demo"] alt="Test and training error of three recipes, three seeds each. Full batch with rate 0.001 stays near 0.25 for both. Full batch with 0.01 and batches of 64 with 0.001 have training errors of 0.02 and 0.01 and test errors near 0.04. Least squares, last row, has both errors at 0.01."
+# %% tags=["demo"] alt="Test and training error of three recipes, three seeds each. Full batch with rate 0.001 stays above 0.2 for both. Full batch with 0.01 and batches of 64 with 0.001 have training errors of 0.017 and 0.008 and test errors near 0.04. Least squares, last row, has both errors at 0.01."
 (x, y), (x_new, y_new) = add_up(1000, 0), add_up(500, 10)
 recipes = {"full, 0.001": (1000, 1e-3), "full, 0.01": (1000, 1e-2), "64, 0.001": (64, 1e-3)}
 errors = {"test": {name: [] for name in recipes}, "training": {name: [] for name in recipes}}
@@ -414,13 +414,13 @@ errors["training"]["least squares"] = [F.mse_loss(x @ line, y[:, None]).item()]
 dots(errors, title="Adding up 20 numbers: batch and learning rate", xlabel="mean squared error")
 
 # %% [markdown]
-# Same network, same epochs; the first recipe misses 0.1 on every seed, since 100 epochs of one batch are only 100 steps. The third ends *below* the floor on its training data: it has begun to memorise noise, and its test error is four times the floor. And least squares, with 20 weights, beats them all, as the truth is linear. Always run the simple model too, and judge by the test error and the floor, never by the training loss.
+# The first recipe misses 0.1 on every seed: 100 epochs of one batch are only 100 steps. The third ends *below* the floor on its training data: it memorises noise, and its test error is about four times the floor. Least squares, with 20 weights, sits at the floor and beats them all, as the truth is linear. Always run the simple model too, and judge by the test error and the floor.
 #
 # ## What a hidden layer can represent
 #
 # The **universal approximation theorem**: one hidden layer with enough units comes as close as you like to any function. Read the conditions: the function is *continuous*, the inputs lie in a *closed, bounded* region, and σ is *not a polynomial*.
 #
-# Think of the hidden units as building blocks that the last layer adds up: with ReLU, hinges. To see representation without any training, draw the hidden weights by chance and solve for the output weights exactly, by least squares.
+# Think of the hidden units as building blocks that the last layer adds up: with ReLU, hinges. To see representation without any training, draw the hidden weights at random and find the output weights by least squares.
 
 
 # %% alt="A wavy curve and two fits made on minus 1 to 1. With 4 units the fit is a rough polygon, with 64 it covers the curve between minus 1 and 1. Outside, both leave the curve in straight lines."
@@ -587,7 +587,7 @@ check.avoids(
 # Ten layers of 64 units, weights fresh from PyTorch, one batch. How large is the gradient at each layer's weights, compared with the last hidden layer?
 
 
-# %% alt="Size of the weight gradient from layer 1 to layer 10, relative to layer 10, logarithmic, one line an activation, median of five seeds. The sigmoid's falls to about 1e-9 at layer 1. GELU and SiLU fall by several powers of ten, ReLU and tanh by about one."
+# %% alt="Size of the weight gradient from layer 1 to layer 10, relative to layer 10, logarithmic, one line an activation, median of five seeds. The sigmoid's falls to about 1e-8 at layer 1. GELU and SiLU fall to 0.002, ReLU to 0.04, tanh to 0.2."
 def gradient_sizes(activation, seed, depth=10):
     torch.manual_seed(seed)
     model = build_mlp([64] * (depth + 1) + [1], activation)
@@ -608,7 +608,7 @@ plots.curves(
 )
 
 # %% [markdown]
-# Under the sigmoid the first layer hears almost nothing: that is the **vanishing gradient**. And the default weights are rather small, so the others fade too; the next section repairs that.
+# Under the sigmoid the first layer hears a hundred-millionth: that is the **vanishing gradient**. GELU and SiLU fade too, as PyTorch's weights start rather small; more on that soon.
 #
 # Now train: y = sin 3x₁ · cos 3x₂, three hidden layers of 64 units, 20 epochs, three seeds each. A legend says: never a sigmoid in a hidden layer, and GELU for the best results. The last row adds a batch normalisation (further down) before each sigmoid.
 
@@ -628,7 +628,7 @@ histories = {name: [] for name in makers}
 for name, seed in tqdm([(name, seed) for name in makers for seed in range(3)]):
     histories[name].append(run(makers[name], train, test, seed=seed, epochs=20))
 
-# %% alt="Test error of six designs, three seeds each, on a logarithmic axis. ReLU lies lowest, near 0.005, tanh near 0.015, GELU near 0.05, SiLU near 0.1, the sigmoid with normalisation near 0.08. The plain sigmoid stays at 0.23, the variance of the target."
+# %% alt="Test error of six designs, three seeds each, on a logarithmic axis. ReLU lies lowest, near 0.005; tanh between 0.017 and 0.05, GELU near 0.055, SiLU from 0.09 to 0.16, the sigmoid with normalisation from 0.06 to 0.1. The plain sigmoid stays at 0.23, the variance of the target, on all seeds."
 print("variance of the target:", round(test[1].var().item(), 2))
 dots({"test": ends(histories)}, title="Two waves, 20 epochs, three seeds", xlabel="test error")
 
@@ -691,7 +691,10 @@ print(f"random, scale 0.01:  std {std:.0e} after ten layers")
 # The next plot shows it through ten layers of 100 units, as histograms of the sizes that are not 0.
 
 
-# %% alt="Histograms of the activations' sizes at layers 1 to 10 on a logarithmic axis, three starts. With standard deviation 0.01 the hill moves left by about one power of ten a layer, to about 1e-12. With He it stays near 1. With standard deviation 1 it moves right to about 1e8. Second picture, the gradients at the layers' outputs: 1 at layer 10 for all three; towards layer 1 they shrink to about 1e-10, stay near 1, and grow to about 1e8."
+# %% alt="Histograms of the activations' sizes at layers 1 to 10 on a logarithmic axis, three starts. With standard deviation 0.01 the hill moves left by about one power of ten a layer, to about 1e-12. With He it stays near 1. With standard deviation 1 it moves right to about 1e8. Second picture, the gradients at the layers' outputs: 1 at layer 10 for all three; towards layer 1 they shrink to about 1e-10 with 0.01, stay near 1 with He, and grow to about 1e8 with 1."
+from IPython.display import display
+
+
 def signals(std, seed=0):
     x, noise, outputs = torch.randn(64, 100, generator=seeded(seed)), seeded(seed + 1), []
     for _ in range(10):
@@ -712,7 +715,7 @@ backward = {name: pair[1] for name, pair in both.items()}
 ridges(backward, title="Gradients on the way back", xlabel="log₁₀ of the size")
 
 # %% [markdown]
-# Forwards, the small start loses a power of ten a layer, the large one gains nearly one, He's hills stay over each other. Backwards, from layer 10 up to layer 1, the same drift again: vanishing and **exploding** gradients are one product, seen from two sides.
+# Forwards, the small start loses more than a power of ten a layer, the large one gains nearly one, He's hills stay over each other. Backwards, from layer 10 up to layer 1, the same drift again: vanishing and **exploding** gradients are one product, seen from two sides.
 
 # %% [markdown]
 # ### Exercise 6.3 · Six starts and a probe
@@ -885,7 +888,7 @@ def started(scheme, seed):
     return model
 
 
-train, test = five_inputs(500, 0), five_inputs(300, 1)
+train, test = five_inputs(500, 0), five_inputs(2000, 1)
 schemes = ("small", "xavier", "he", "default", "large")
 kinds = {"SGD": (torch.optim.SGD, 1e-2), "Adam": (torch.optim.Adam, 1e-3)}
 sweep = {kind: {s: [] for s in schemes} for kind in kinds}
@@ -894,14 +897,14 @@ for kind, scheme, seed in tqdm([(k, s, n) for k in kinds for s in schemes for n 
     how = {"kind": kinds[kind][0], "lr": kinds[kind][1], "size": 32, "epochs": 40, "seed": seed}
     sweep[kind][scheme].append(run(build, train, test, **how))
 
-# %% alt="Test error of five starts under SGD and under Adam, three seeds each, on a logarithmic axis. SGD: small stays at 1, xavier, he and default lie between 0.2 and 0.3, large is missing. Adam: default is lowest near 0.06, then small and xavier near 0.09, he near 0.17, large near 80."
+# %% alt="Test error of five starts under SGD and under Adam, three seeds each, on a logarithmic axis. SGD: small stays at 1.1, xavier, he and default lie between 0.2 and 0.4, he lowest; large has no marks. Adam: default is lowest near 0.08, then xavier and small near 0.11, he near 0.22, large near 80."
 errors = {kind: ends(results) for kind, results in sweep.items()}
 missing = [(k, s) for k, runs in sweep.items() for s in runs if None in runs[s]]
 print("loss not finite:", missing)
 dots(errors, title="Five starts, two optimisers, three seeds", xlabel="test error")
 
 # %% [markdown]
-# Under SGD the textbook is right: the small start is stuck at the variance, 1; the large one ends in `nan` on every seed (no marks); He is among the best. Under Adam, which rescales every gradient, "small" recovers, and He is last of the sensible four: its larger weights begin with a wilder function, and fit the 500 samples at the price of new ones. PyTorch's default, uniform with variance 1/(3n), wins here.
+# Under SGD the textbook is right: "small" is stuck at the variance, 1.1, "large" ends in `nan` on every seed (no marks), He is slightly ahead. Under Adam, which rescales every gradient, "small" recovers, and He is last of the sensible four: larger weights start from a wilder function, and pay for it on new data. PyTorch's own start, uniform with variance 1/(3n), wins.
 #
 # The right scale keeps a *deep* signal alive. Which start *generalises* best, an experiment says.
 #
@@ -969,12 +972,12 @@ handle.remove()
 print("one module, two places:", observe.error(torch.cat, outputs)["message"][:60])
 
 # %% [markdown]
-# No unit is dead. Each is off for about half of the samples, as it should be: that is what makes the network bend. With a quarter of the first layer killed, the meter reads over 60 %, the count per unit exactly 25 %. (Use *all* your data: a unit can be silent for one batch.) Counting zeros in the *model's* output finds none ever, as the last layer is linear. And a ReLU module used in two places mixes two layers in one list: give each place its own module.
+# No unit is dead. Each is off for about half of the samples, as it should be: that makes the network bend. With a quarter of the first layer killed, the zeros come to 61 %, the count per unit to exactly 25 %. (Use *all* your data: a unit can be silent for one batch.) Zeros in the *model's* output there are none, as its last layer is linear. And a ReLU module used in two places mixes two layers in one list: give each place its own.
 #
-# How do units die? One step too large pushes a bias far below 0, and no gradient brings it back.
+# How do units die? Let the rate be too high for two epochs, then go on as if nothing had happened.
 
 
-# %% alt="Dying: placeholder"
+# %% alt="Share of units that are never above 0, over 25 epochs. ReLU at a steady rate of 0.001 stays near 0.03. With two epochs at rate 0.2 the share jumps to 0.42 and never comes down. Leaky ReLU after the same shock jumps to 0.41 and stays there too."
 def graveyard(activation, rates):
     torch.manual_seed(0)
     model, shares, (x, y) = build_mlp([5, 64, 64, 1], activation), [], five_inputs(500, 0)
@@ -984,6 +987,8 @@ def graveyard(activation, rates):
         shares.append((layers[0][1] + layers[1][1]) / 2)
         optimiser.param_groups[0]["lr"] = rate
         gradus.fit(model, Shuffled(x, y, 50, epoch), F.mse_loss, optimiser, epochs=1)
+    loss = gradus.evaluate(model, [(x, y)], F.mse_loss)["loss"]
+    print(f"{activation:10} up to rate {max(rates)}: loss at the end {loss:.2f}")
     return shares
 
 
@@ -994,7 +999,7 @@ title = "Two epochs with a rate that is too high"
 plots.curves(lines, x=range(25), title=title, ylabel="share of units never above 0")
 
 # %% [markdown]
-# TEXT-DYING
+# Two bad epochs silence four units of ten, and twenty good ones wake none: no gradient reaches them. The leaky network's units also stay below 0, where each is a mere straight line, but they still learn: its loss ends lower. Neither comes near the steady run. So leaky ReLU softens the fall; the cure is the rate.
 #
 # When training fails, read these three instruments in this order: activations, gradients, dead units.
 #
@@ -1081,7 +1086,7 @@ check.equal(wide_width, 256, "the width for exactly that budget, depth 2")
 #
 # ## What depth can buy
 #
-# Depth composes. The tent 2·relu(x) − 4·relu(x − ½) folds the interval [0, 1] in two. Fold it again and again: each fold costs 2 units and doubles the number of pieces. One hidden layer of n units has at most n + 1 pieces, so for 2ᵏ pieces it needs 2ᵏ − 1 units. For *this* family of functions deep is exponentially cheaper than flat.
+# Depth composes. The tent 2·relu(x) − 4·relu(x − ½) folds [0, 1] in two. Fold again: each fold costs 2 units and doubles the pieces. One hidden layer of n units has at most n + 1 pieces, so it needs 2ᵏ − 1 units for 2ᵏ pieces. For *this* family of functions deep is exponentially cheaper than flat.
 
 
 # %% alt="The tent on 0 to 1 composed with itself: one tent for depth 1, four teeth of full height for depth 3, a comb of sixteen teeth for depth 5."
@@ -1098,12 +1103,13 @@ for depth in range(1, 6):
     if depth % 2:
         lines[f"depth {depth}"] = y
 fig = plots.curves(lines, x=x, title="Folding by depth", xlabel="x", ylabel="value")
+fig.axes[0].legend(loc="upper left", bbox_to_anchor=(1, 1))
 for line in fig.axes[0].lines:
     line.set_marker("")
 fig
 
 # %% [markdown]
-# Ten units, 32 pieces. Does that make deep networks better in general? Some say: exponentially fewer parameters, and better generalisation. Run a fair race at 66 800 parameters on the function of exercise 6.6, three seeds, and a fourth competitor: the deep one with batch normalisation.
+# Ten units, 32 pieces. Are deep networks better in general, then? Some say: exponentially fewer parameters, and better generalisation. Here is a fair race at about 66 800 parameters on the function of exercise 6.6, with three seeds, and a fourth runner: the deepest with batch normalisation.
 
 
 # %% tags=["demo", "nbval-ignore-output"]
@@ -1124,7 +1130,7 @@ race = {name: [] for name in shapes}
 for name, seed in tqdm([(name, seed) for name in shapes for seed in range(3)]):
     race[name].append(run(shapes[name], train, test, seed=seed, epochs=30, lr=2e-3, size=100))
 
-# %% alt="Race: placeholder"
+# %% alt="Three errors of four networks, three seeds each, on a logarithmic axis. After 10 epochs the test errors of 2 × 256 are above 0.1, those of the others from 0.04 to 0.1. After 30 epochs 2 × 256 has 0.008 to 0.026; 4 × 148 and 8 × 97 both 0.002 to 0.007, with training errors as low; 8 × 97 with norm stays between 0.03 and 0.07, its training error at 0.1."
 unequal = [count_parameters(depth, width, 2, 1) for depth, width in ((2, 256), (4, 128), (8, 64))]
 print(
     "often called equal:",
@@ -1137,14 +1143,13 @@ groups["training, epoch 30"] = ends(race, "loss")
 dots(groups, title="Equal budgets, three seeds", xlabel="mean squared error")
 
 # %% [markdown]
-# TEXT-RACE
-
-# %% [markdown]
+# Depth helps here: after 30 epochs the two deep networks are a few times better than the flat one. But not exponentially; eight layers are no better than four; the seeds overlap; and training and test errors lie close everywhere, so it is no gain in generalisation. Batch norm makes the deepest one *worse*: with 100 samples a batch its noise blurs a smooth function.
+#
 # ## Normalising between layers
 #
-# **Batch normalisation** takes each feature over the *batch*: subtract its mean, divide by its standard deviation, then scale and shift by the learnt γ and β. In train mode it uses the batch's own statistics and updates running ones; in eval mode it uses the running ones. So in train mode your neighbours in the batch change your output.
+# **Batch normalisation** takes each feature over the *batch*: subtract the mean, divide by the standard deviation, then scale and shift by the learnt γ and β. Train mode uses the batch's own statistics, so your neighbours change your output; eval mode uses running averages.
 #
-# **Layer normalisation** does the same over the *features* of each sample: no neighbours, no modes, no running statistics. Chapter 9 builds both; here you need their manners.
+# **Layer normalisation** does the same over the *features* of each sample: no neighbours, no modes. Chapter 9 builds both.
 
 # %%
 pair = torch.tensor([[0.0], [2.0]])
@@ -1215,7 +1220,7 @@ print("F.dropout, told the mode: ", F.dropout(ones, 0.5, training=model.training
 # %% [markdown]
 # PyTorch's dropout is *inverted*: the survivors are divided by 1 − p in training, so that eval mode does nothing at all. Two traps: `model.eval()` reaches only modules that are part of the model, and `F.dropout` is always on unless you pass `training=self.training`.
 #
-# Usual place: after each hidden activation, p from 0.1 to 0.5. The last one then stands right before the output layer, which is fine. After the output layer it would erase predictions. On raw inputs, if at all, use a small p.
+# Usual place: after each hidden activation, p from 0.1 to 0.5. You may read "not before the output layer"; the last one stands exactly there, in nearly every listing, and does no harm. *After* the output layer it would erase predictions. On raw inputs keep p small.
 
 # %% [markdown]
 # ### Exercise 6.5 · Three brakes
@@ -1375,7 +1380,7 @@ check.close(decays_of_line, [0.1, 0.0], "weight_decay of the two groups, in this
 #
 # ## Which brake helps?
 #
-# 140 noisy samples, a network 10 → 128 → 128 → 64 → 1 with 26 000 parameters, AdamW: made to overfit. The question is not whether the gap between training and test closes; it is whether the *test* error falls.
+# 140 noisy samples, a network 10 → 128 → 128 → 64 → 1 with 26 000 parameters, AdamW: made to overfit. "Can you bring the gap between training and test error to zero?" is the wrong question. Does the *test* error fall?
 
 
 # %% tags=["demo", "nbval-ignore-output"]
@@ -1390,13 +1395,13 @@ for name, seed in tqdm([(name, seed) for name in brakes for seed in range(3)]):
     decay = 0.1 if name.startswith("weight") else 0.0
     results[name].append(run(build, train, test, weight_decay=decay, **how))
 
-# %% alt="Brakes: placeholder"
+# %% alt="Test errors of six designs, three seeds each. None from 0.77 to 0.82, weight decay 0.1 from 0.77 to 0.83, dropout 0.1 from 0.71 to 0.82, dropout 0.5 from 0.73 to 0.81, batch norm and batch norm with dropout 0.3 both from 0.70 to 0.76."
 for name, losses in ends(results, "loss").items():
     print(f"{name:20} training error {min(losses):.3f} to {max(losses):.3f}")
 dots({"test": ends(results)}, title="140 samples, three seeds", xlabel="test error", scale="linear")
 
 # %% [markdown]
-# TEXT-BRAKES
+# Batch norm, alone or with dropout, helps on all three seeds, by a tenth at most. Weight decay of 0.1 does nothing here. Dropout 0.5 lifts the training error to 0.6: the gap is nearly closed, and the test error as good as unchanged. A gap of zero is easy to have; learn nothing. On your data the order may differ: run it, with seeds.
 
 # %% [markdown]
 # ### Exercise 6.6 · A function of two variables
@@ -1405,10 +1410,10 @@ dots({"test": ends(results)}, title="140 samples, three seeds", xlabel="test err
 # Learn f(x, y) = sin 5x · cos 5y + 0.5 sin 10x + 0.3 cos 10y on the square [−1, 1]².
 #
 # - `target(points)`: points (…, 2), each (x, y) → values (…).
-# - `predict_grid(model, n)`: the model, (N, 2) → (N, 1), on an n × n grid that spans [−1, 1] in both directions. Row i belongs to the i-th y, column j to the j-th x, both rising. Eval mode, no gradients; the mode stays what it was. On the model's device.
-# - `train_surface(seed)`: a model trained on 2000 points that you draw uniformly. Same seed, same weights. Judged at new points: nowhere off by more than 0.8.
+# - `predict_grid(model, n)`: a model (N, 2) → (N, 1) on an n × n grid over [−1, 1]². Row i has the i-th y, column j the j-th x, both rising. Eval mode, no gradients, modes as before; on the model's device.
+# - `train_surface(seed)`: a model trained on 2000 uniform points. Same seed, same model. Judged at new points: nowhere off by more than 0.8 (the mean would be off by up to 1.7).
 #
-# f(0, 0) = 0.3. A recipe that works on five seeds, in about a second: 2 → 64 → 64 → 64 → 1 with GELU, Adam with rate 0.005, batches of 100, 40 epochs.
+# f(0, 0) = 0.3. A recipe: 2 → 64 → 64 → 64 → 1 with GELU, Adam with rate 0.005, batches of 100, 40 epochs.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1505,7 +1510,7 @@ check.close(
     },
 )
 
-# %% tags=["demo"] alt="Three square maps: the function, a pattern of hills and hollows; the network's version, which looks the same; the absolute error, mostly below 0.1, with brighter spots along the border and in the corners."
+# %% tags=["demo"] alt="Three square maps: the function, a pattern of hills and hollows; the network's version, which looks the same; the absolute error, mostly below 0.05, with a few spots up to 0.25 along the border."
 steps = torch.linspace(-1, 1, 80)
 truth = target(torch.stack(torch.meshgrid(steps, steps, indexing="xy"), dim=-1))
 learnt = predict_grid(train_surface(0), 80)
@@ -1521,7 +1526,7 @@ print("the mean as prediction:", round((truth - truth.mean()).abs().mean().item(
 plots.close(fig)
 
 # %% [markdown]
-# TEXT-SURFACE
+# Half a second of training, and the mean absolute error is 0.03; predicting the mean has 0.53. The map of the error says what one number hides: the worst places lie on the border, where samples stand on one side only. Change the recipe (ReLU, two layers, half the points) and you cross 0.05 on some seeds and not on others. A threshold without a recipe and without seeds is a lottery ticket.
 #
 # ## What to remember
 #
