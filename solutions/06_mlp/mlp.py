@@ -983,20 +983,18 @@ lines["leaky relu, shocked"] = graveyard("leaky_relu", shock)
 plots.curves(lines, title="Two epochs at rate 0.2", ylabel="share of units never above 0")
 
 # %% [markdown]
-# Two bad epochs silence four units of ten, and twenty good ones wake none: no gradient reaches them. The leaky network's units also stay below 0, where each is a mere straight line, but they still learn: its loss ends lower. Neither comes near the steady run. So leaky ReLU softens the fall; the cure is the rate.
-#
-# When training fails, read these three instruments in this order: activations, gradients, dead units.
+# Two bad epochs silence four units of ten, and twenty good ones wake none: no gradient reaches them. The leaky network's units stay below 0 too, each a mere straight line there, but they still learn, and its loss ends lower. The cure is the rate.
 #
 # | you see | name | first cures |
 # |---|---|---|
-# | gradients shrink towards layer 1 | vanishing | He start, ReLU family, normalisation, skip connections (chapter 8) |
-# | they grow, loss `nan` | exploding | right start, lower rate, clipping, normalisation |
-# | units silent on all data | dying ReLU | lower rate, leaky ReLU or ELU, normalisation |
+# | gradients shrink towards layer 1 | vanishing | He, ReLU, norms, skips |
+# | they grow, loss `nan` | exploding | right start, lower rate, clipping |
+# | units silent on all data | dying ReLU | lower rate, leaky ReLU, ELU |
 # | all units of a layer equal | symmetry | random weights |
 #
 # ## Deep or wide
 #
-# Same budget, which shape? First make the budgets equal.
+# Which shape is better? First make the budgets equal.
 
 # %% [markdown]
 # ### Exercise 6.4 · Spend a budget
@@ -1085,7 +1083,9 @@ for depth in range(1, 6):
     pieces = int((y.diff().sign().diff() != 0).sum()) + 1
     print(f"depth {depth}: {2 * depth:2} units, {pieces} pieces, flat: {pieces - 1} units")
 del lines["depth 2"], lines["depth 4"]
-plots.curves(lines, x=x, title="Folding by depth", xlabel="x", ylabel="value")
+fig = plots.curves(lines, x=x, title="Folding by depth", xlabel="x", ylabel="value")
+fig.axes[0].legend(loc="upper left", bbox_to_anchor=(1, 1))
+fig
 
 # %% [markdown]
 # Ten units, 32 pieces. Are deep networks better in general, then? Some say: exponentially fewer parameters, and better generalisation. Here is a fair race at about 66 800 parameters on the function of exercise 6.6, with three seeds, and a fourth runner: the deepest with batch normalisation.
@@ -1387,8 +1387,8 @@ dots({"test": ends(results)}, title="140 samples, three seeds", xlabel="test err
 # Learn f(x, y) = sin 5x · cos 5y + 0.5 sin 10x + 0.3 cos 10y on [−1, 1]².
 #
 # - `target(points)`: f; points (…, 2) → (…).
-# - `predict_grid(model, n)`: a model (N, 2) → (N, 1) on an n × n grid over [−1, 1]². Row i has the i-th y, column j the j-th x, both rising. Eval mode, no gradients, mode as before; any device.
-# - `train_surface(seed)`: a model trained on 2000 uniform points. Same seed, same model. Judged at new points: nowhere off by more than 0.8.
+# - `predict_grid(model, n)`: a model (N, 2) → (N, 1) on an n × n grid over [−1, 1]². Row i has the i-th y, column j the j-th x, both rising. Eval mode, no gradients; mode as before.
+# - `train_surface(seed)`: a model trained on 2000 uniform points; same seed, same model. At new points at most 0.8 off.
 #
 # f(0, 0) = 0.3. Recipe: 2 → 64 → 64 → 64 → 1, GELU, Adam at 0.005, batches of 100, 40 epochs.
 #
@@ -2270,12 +2270,12 @@ budgets = [
     [100000, 2, 784, 10],
     [2000, 3, 5, 4],
 ]
-widths_true, floors = [97, 148, 64, 114, 28], [96, 147, 64, 113, 28]
+widths_true, floors, ceilings = [0] * 5, [0] * 5, [0] * 5
 for k, (b, d, i, o) in enumerate(budgets):
     sizes_64 = {w: (i + 1) * w + (d - 1) * (w + 1) * w + (w + 1) * o for w in range(1, 400)}
     widths_true[k] = min(sizes_64, key=lambda w: (abs(sizes_64[w] - b), w))
     floors[k] = max(w for w in sizes_64 if sizes_64[w] <= b)
-ceilings = [f + 1 for f in floors]
+    ceilings[k] = min(w for w in sizes_64 if sizes_64[w] >= b)
 # Act
 widths_found = []
 for index in range(5):
