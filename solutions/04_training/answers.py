@@ -166,6 +166,36 @@ def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
         history.append(total / len(X))
     return history
 
+# %% 4.1 wrong "clears once an epoch" expect "pile up within the epoch"
+def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
+    model.train()
+    history = []
+    for _ in range(epochs):
+        total = 0.0
+        optimiser.zero_grad()
+        for rows in torch.randperm(len(X), generator=generator).split(batch_size):
+            loss = loss_fn(model(X[rows]), y[rows])
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(rows)
+        history.append(total / len(X))
+    return history
+
+# %% 4.1 wrong "weighs by batch_size" expect "weigh by len(rows)"
+def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
+    model.train()
+    history = []
+    for _ in range(epochs):
+        total = 0.0
+        for rows in torch.randperm(len(X), generator=generator).split(batch_size):
+            optimiser.zero_grad()
+            loss = loss_fn(model(X[rows]), y[rows])
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * batch_size
+        history.append(total / len(X))
+    return history
+
 # %% 4.1 right "slices, clears between forward and backward, restores the mode"
 def fit(model, X, y, optimiser, loss_fn, epochs, batch_size, generator):
     mode = model.training
@@ -444,6 +474,120 @@ def location(y, loss):
             low = a
     return low
 
+# %% 4.2 wrong "no absolute value in the condition" expect "compare |e| with δ"
+def _error(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("the shapes differ")
+    return prediction - target
+
+
+def mse(prediction, target):
+    return (_error(prediction, target) ** 2).mean()
+
+
+def l1(prediction, target):
+    return _error(prediction, target).abs().mean()
+
+
+def huber(prediction, target, delta=1.0):
+    e = _error(prediction, target)
+    inside, outside = e**2 / 2, delta * (e.abs() - delta / 2)
+    return torch.where(e <= delta, inside, outside).mean()
+# cell ex-4-2-b
+def location(y, loss):
+    low, high = y.min().item(), y.max().item()
+    while high - low > 0.005:
+        left, right = low + (high - low) / 3, high - (high - low) / 3
+        if loss(torch.full_like(y, left), y) < loss(torch.full_like(y, right), y):
+            high = right
+        else:
+            low = left
+    return (low + high) / 2
+
+# %% 4.2 wrong "the smaller branch" expect "Not the smaller branch"
+def _error(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("the shapes differ")
+    return prediction - target
+
+
+def mse(prediction, target):
+    return (_error(prediction, target) ** 2).mean()
+
+
+def l1(prediction, target):
+    return _error(prediction, target).abs().mean()
+
+
+def huber(prediction, target, delta=1.0):
+    e = _error(prediction, target)
+    inside, outside = e**2 / 2, delta * (e.abs() - delta / 2)
+    return torch.minimum(inside, outside).mean()
+# cell ex-4-2-b
+def location(y, loss):
+    low, high = y.min().item(), y.max().item()
+    while high - low > 0.005:
+        left, right = low + (high - low) / 3, high - (high - low) / 3
+        if loss(torch.full_like(y, left), y) < loss(torch.full_like(y, right), y):
+            high = right
+        else:
+            low = left
+    return (low + high) / 2
+
+# %% 4.2 wrong "twenty rounds, however long the interval" expect "numbers that lie 2000 apart"
+def _error(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("the shapes differ")
+    return prediction - target
+
+
+def mse(prediction, target):
+    return (_error(prediction, target) ** 2).mean()
+
+
+def l1(prediction, target):
+    return _error(prediction, target).abs().mean()
+
+
+def huber(prediction, target, delta=1.0):
+    e = _error(prediction, target)
+    inside, outside = e**2 / 2, delta * (e.abs() - delta / 2)
+    return torch.where(e.abs() <= delta, inside, outside).mean()
+# cell ex-4-2-b
+def location(y, loss):
+    low, high = y.min().item(), y.max().item()
+    for _ in range(20):
+        left, right = low + (high - low) / 3, high - (high - low) / 3
+        if loss(torch.full_like(y, left), y) < loss(torch.full_like(y, right), y):
+            high = right
+        else:
+            low = left
+    return (low + high) / 2
+
+# %% 4.2 wrong "a grid of 5001 points" expect "numbers that lie 2000 apart"
+def _error(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("the shapes differ")
+    return prediction - target
+
+
+def mse(prediction, target):
+    return (_error(prediction, target) ** 2).mean()
+
+
+def l1(prediction, target):
+    return _error(prediction, target).abs().mean()
+
+
+def huber(prediction, target, delta=1.0):
+    e = _error(prediction, target)
+    inside, outside = e**2 / 2, delta * (e.abs() - delta / 2)
+    return torch.where(e.abs() <= delta, inside, outside).mean()
+# cell ex-4-2-b
+def location(y, loss):
+    grid = torch.linspace(y.min().item(), y.max().item(), 5001).tolist()
+    return min(grid, key=lambda c: loss(torch.full_like(y, c), y).item())
+
 # %% 4.2 right "clamps for Huber, a fine grid for the location"
 def same_shape(a, b):
     if a.shape != b.shape:
@@ -500,6 +644,36 @@ def location(y, loss):
             high = (low + high) / 2
         else:
             low = (low + high) / 2
+    return (low + high) / 2
+
+# %% 4.2 right "thirds until the interval is short"
+def _error(prediction, target):
+    if prediction.shape != target.shape:
+        raise ValueError("the shapes differ")
+    return prediction - target
+
+
+def mse(prediction, target):
+    return (_error(prediction, target) ** 2).mean()
+
+
+def l1(prediction, target):
+    return _error(prediction, target).abs().mean()
+
+
+def huber(prediction, target, delta=1.0):
+    e = _error(prediction, target)
+    inside, outside = e**2 / 2, delta * (e.abs() - delta / 2)
+    return torch.where(e.abs() <= delta, inside, outside).mean()
+# cell ex-4-2-b
+def location(y, loss):
+    low, high = y.min().item(), y.max().item()
+    while high - low > 0.005:
+        left, right = low + (high - low) / 3, high - (high - low) / 3
+        if loss(torch.full_like(y, left), y) < loss(torch.full_like(y, right), y):
+            high = right
+        else:
+            low = left
     return (low + high) / 2
 
 # %% predict-4-2 wrong "a: as SGD" expect "That is SGD"
@@ -1065,6 +1239,49 @@ class AdamW(Rule):
                 if p.grad is not None:
                     p -= self.lr * self.weight_decay * p
                     adam_update(self, p, p.grad, memory)
+
+# %% 4.3 wrong "AdamW decays after the step" expect "The decay comes first"
+class SGD(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p in self.params:
+                if p.grad is not None:
+                    p -= self.lr * (p.grad + self.weight_decay * p)
+
+
+class Momentum(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    g = p.grad + self.weight_decay * p
+                    memory["v"] = self.momentum * memory.get("v", 0) + g
+                    p -= self.lr * memory["v"]
+
+# cell ex-4-3-b
+def adam_update(rule, p, g, memory):
+    b1, b2 = rule.betas
+    memory["t"] = t = memory.get("t", 0) + 1
+    memory["m"] = b1 * memory.get("m", 0) + (1 - b1) * g
+    memory["s"] = b2 * memory.get("s", 0) + (1 - b2) * g**2
+    p -= rule.lr * (memory["m"] / (1 - b1**t)) / ((memory["s"] / (1 - b2**t)).sqrt() + rule.eps)
+
+
+class Adam(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    adam_update(self, p, p.grad + self.weight_decay * p, memory)
+
+
+class AdamW(Rule):
+    def step(self):
+        with torch.no_grad():
+            for p, memory in zip(self.params, self.memory):
+                if p.grad is not None:
+                    adam_update(self, p, p.grad, memory)
+                    p -= self.lr * self.weight_decay * p
 
 # %% 4.3 right "in place on own buffers, .data, one loop for both kinds of Adam"
 class SGD(Rule):
@@ -1732,6 +1949,47 @@ def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
     optimiser.load_state_dict(inner)
     return rates, losses
 
+# %% 4.4 wrong "the last rate is never reached" expect "divide by steps - 1"
+def lr_sweep(f, w0, rates, steps):
+    labels = []
+    for rate in rates:
+        w = w0.detach().clone().requires_grad_()
+        first = f(w).item()
+        for _ in range(steps):
+            (g,) = torch.autograd.grad(f(w), w)
+            with torch.no_grad():
+                w -= rate * g
+        last = f(w).item()
+        if not math.isfinite(last) or last > 1.01 * first:
+            labels.append("diverges")
+        elif last < 0.99 * first:
+            labels.append("converges")
+        else:
+            labels.append("stuck")
+    return labels
+
+
+def lr_finder(model, batches, loss_fn, optimiser, low, high, steps):
+    kept = copy.deepcopy(model.state_dict())
+    inner = copy.deepcopy(optimiser.state_dict())
+    rates, losses = [], []
+    for k in range(steps):
+        rate = low * (high / low) ** (k / steps)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        x, y = batches[k % len(batches)]
+        optimiser.zero_grad()
+        loss = loss_fn(model(x), y)
+        rates.append(rate)
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+            break
+        loss.backward()
+        optimiser.step()
+    model.load_state_dict(kept)
+    optimiser.load_state_dict(inner)
+    return rates, losses
+
 # %% 4.4 right "SGD for the sweep, logspace and a try-finally for the finder"
 def lr_sweep(f, w0, rates, steps):
     def run(rate):
@@ -2161,7 +2419,7 @@ class EarlyStopping:
 def onset(train, val):
     return val.index(min(val))
 
-# %% 4.5 wrong "onset takes the last of equals" expect "onset of five runs"
+# %% 4.5 wrong "onset takes the last of equals" expect "the first counts"
 class EarlyStopping:
     def __init__(self, patience, min_delta=0.0):
         self.patience, self.min_delta = patience, min_delta
@@ -2184,6 +2442,60 @@ class EarlyStopping:
 # cell ex-4-5-b
 def onset(train, val):
     best = max(k for k, v in enumerate(val) if v == min(val))
+    if val[-1] > val[best] and train[-1] < train[best]:
+        return best
+    return None
+
+# %% 4.5 wrong "True once only" expect ">= patience, not =="
+class EarlyStopping:
+    def __init__(self, patience, min_delta=0.0):
+        self.patience, self.min_delta = patience, min_delta
+        self.best_loss, self.best_epoch = math.inf, None
+        self.state, self.epoch, self.bad = None, -1, 0
+
+    def step(self, loss, model):
+        self.epoch += 1
+        if math.isfinite(loss) and loss < self.best_loss - self.min_delta:
+            self.best_loss, self.best_epoch, self.bad = loss, self.epoch, 0
+            self.state = copy.deepcopy(model.state_dict())
+        else:
+            self.bad += 1
+        return self.bad == self.patience
+
+    def restore(self, model):
+        if self.state is not None:
+            model.load_state_dict(self.state)
+
+# cell ex-4-5-b
+def onset(train, val):
+    best = val.index(min(val))
+    if val[-1] > val[best] and train[-1] < train[best]:
+        return best
+    return None
+
+# %% 4.5 wrong "min_delta with the wrong sign" expect "or the wrong sign"
+class EarlyStopping:
+    def __init__(self, patience, min_delta=0.0):
+        self.patience, self.min_delta = patience, min_delta
+        self.best_loss, self.best_epoch = math.inf, None
+        self.state, self.epoch, self.bad = None, -1, 0
+
+    def step(self, loss, model):
+        self.epoch += 1
+        if math.isfinite(loss) and loss < self.best_loss + self.min_delta:
+            self.best_loss, self.best_epoch, self.bad = loss, self.epoch, 0
+            self.state = copy.deepcopy(model.state_dict())
+        else:
+            self.bad += 1
+        return self.bad >= self.patience
+
+    def restore(self, model):
+        if self.state is not None:
+            model.load_state_dict(self.state)
+
+# cell ex-4-5-b
+def onset(train, val):
+    best = val.index(min(val))
     if val[-1] > val[best] and train[-1] < train[best]:
         return best
     return None
@@ -3198,6 +3510,51 @@ def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
     report["test_loss"] = validate(model, loaders["test"], loss_fn)
     return report
 
+# %% 4.6 wrong "gradients stay off afterwards" expect "Gradients stay off for all later code"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X[train].mean(0), X[train].std(0)
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    def walk(name, training):
+        model.train(training)
+        torch.set_grad_enabled(training)
+        total, count = 0.0, 0
+        for x, y in loaders[name]:
+            loss = loss_fn(model(x), y)
+            if training:
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+            total, count = total + loss.item() * len(y), count + len(y)
+        return total / count
+
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        report["train_loss"].append(walk("train", True))
+        report["val_loss"].append(walk("val", False))
+        scheduler.step()
+        if report["val_loss"][-1] < best:
+            best, bad, report["best_epoch"] = report["val_loss"][-1], 0, epoch
+            state = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+            if bad >= patience:
+                break
+    model.load_state_dict(state)
+    report["test_loss"] = walk("test", False)
+    return report
+
 # %% 4.6 right "a function for training, one for measuring"
 def prepare(X, y, sizes, generator):
     order = torch.randperm(len(X), generator=generator)
@@ -3309,6 +3666,59 @@ def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
         "test_loss": meter.mean,
     }
 
+# %% 4.6 right "the scheduler rests in the epoch that stops; inference mode"
+def prepare(X, y, sizes, generator):
+    order = torch.randperm(len(X), generator=generator)
+    a, b = sizes[0], sizes[0] + sizes[1]
+    train, val, test = order[:a], order[a:b], order[b:]
+    mean, std = X[train].mean(0), X[train].std(0)
+    return {
+        "train": ((X[train] - mean) / std, y[train]),
+        "val": ((X[val] - mean) / std, y[val]),
+        "test": ((X[test] - mean) / std, y[test]),
+    }
+
+
+def validate(model, batches, loss_fn):
+    model.eval()
+    total, count = 0.0, 0
+    with torch.inference_mode():
+        for x, y in batches:
+            total += loss_fn(model(x), y).item() * len(y)
+            count += len(y)
+    return total / count
+
+
+def run(model, loaders, optimiser, scheduler, loss_fn, epochs, patience):
+    report = {"train_loss": [], "val_loss": [], "lr": [], "best_epoch": None}
+    best, bad = math.inf, 0
+    state = copy.deepcopy(model.state_dict())
+    for epoch in range(epochs):
+        report["lr"].append(optimiser.param_groups[0]["lr"])
+        model.train()
+        total, count = 0.0, 0
+        for x, y in loaders["train"]:
+            optimiser.zero_grad()
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(y)
+            count += len(y)
+        report["train_loss"].append(total / count)
+        val = validate(model, loaders["val"], loss_fn)
+        report["val_loss"].append(val)
+        if val < best:
+            best, bad, report["best_epoch"] = val, 0, epoch
+            state = copy.deepcopy(model.state_dict())
+        else:
+            bad += 1
+            if bad >= patience:
+                break
+        scheduler.step()
+    model.load_state_dict(state)
+    report["test_loss"] = validate(model, loaders["test"], loss_fn)
+    return report
+
 # %% 4.7 wrong "as it was found" expect "one logit a class"
 def make_net(features: int, classes: int) -> nn.Module:
     """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
@@ -3317,7 +3727,7 @@ def make_net(features: int, classes: int) -> nn.Module:
 
 
 def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
-    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    """Its first step, for a gradient of 1, moves a weight by 0.005 to 0.05."""
     return torch.optim.SGD(net.parameters(), lr=50.0)
 
 
@@ -3362,7 +3772,7 @@ def make_net(features: int, classes: int) -> nn.Module:
 
 
 def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
-    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    """Its first step, for a gradient of 1, moves a weight by 0.005 to 0.05."""
     return torch.optim.SGD(net.parameters(), lr=0.1)
 
 
@@ -3407,7 +3817,7 @@ def make_net(features: int, classes: int) -> nn.Module:
 
 
 def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
-    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    """Its first step, for a gradient of 1, moves a weight by 0.005 to 0.05."""
     return torch.optim.SGD(net.parameters(), lr=0.1)
 
 
@@ -3452,7 +3862,7 @@ def make_net(features: int, classes: int) -> nn.Module:
 
 
 def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
-    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    """Its first step, for a gradient of 1, moves a weight by 0.005 to 0.05."""
     return torch.optim.SGD(net.parameters(), lr=0.1)
 
 
@@ -3497,7 +3907,7 @@ def make_net(features: int, classes: int) -> nn.Module:
 
 
 def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
-    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    """Its first step, for a gradient of 1, moves a weight by 0.005 to 0.05."""
     return torch.optim.SGD(net.parameters(), lr=50.0)
 
 
@@ -3542,7 +3952,7 @@ def make_net(features: int, classes: int) -> nn.Module:
 
 
 def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
-    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    """Its first step, for a gradient of 1, moves a weight by 0.005 to 0.05."""
     return torch.optim.SGD(net.parameters(), lr=5.0)
 
 
@@ -3587,7 +3997,7 @@ def make_net(features: int, classes: int) -> nn.Module:
 
 
 def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
-    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    """Its first step, for a gradient of 1, moves a weight by 0.005 to 0.05."""
     return torch.optim.SGD(net.parameters(), lr=0.1)
 
 
@@ -3633,7 +4043,7 @@ def make_net(features: int, classes: int) -> nn.Module:
 
 
 def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
-    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    """Its first step, for a gradient of 1, moves a weight by 0.005 to 0.05."""
     return torch.optim.SGD(net.parameters(), lr=0.1)
 
 
@@ -3676,7 +4086,7 @@ def make_net(features: int, classes: int) -> nn.Module:
 
 
 def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
-    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    """Its first step, for a gradient of 1, moves a weight by 0.005 to 0.05."""
     return torch.optim.SGD(net.parameters(), lr=0.1)
 
 
@@ -3719,7 +4129,7 @@ def make_net(features: int, classes: int) -> nn.Module:
 
 
 def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
-    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    """Its first step, for a gradient of 1, moves a weight by 0.005 to 0.05."""
     return torch.optim.SGD(net.parameters(), lr=0.1)
 
 
@@ -3764,7 +4174,7 @@ def make_net(features: int, classes: int) -> nn.Module:
 
 
 def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
-    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    """Its first step, for a gradient of 1, moves a weight by 0.005 to 0.05."""
     return torch.optim.SGD(net.parameters(), lr=0.1)
 
 
@@ -3808,7 +4218,7 @@ def make_net(features: int, classes: int) -> nn.Module:
 
 
 def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
-    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    """Its first step, for a gradient of 1, moves a weight by 0.005 to 0.05."""
     return torch.optim.SGD(net.parameters(), lr=0.1)
 
 
@@ -3852,7 +4262,7 @@ def make_net(features: int, classes: int) -> nn.Module:
 
 
 def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
-    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    """Its first step, for a gradient of 1, moves a weight by 0.005 to 0.05."""
     return torch.optim.SGD(net.parameters(), lr=0.1)
 
 
@@ -3897,7 +4307,7 @@ def make_net(features: int, classes: int) -> nn.Module:
 
 
 def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
-    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    """Its first step, for a gradient of 1, moves a weight by 0.005 to 0.05."""
     return torch.optim.SGD(net.parameters(), lr=0.1)
 
 
@@ -3941,7 +4351,7 @@ def make_net(features: int, classes: int) -> nn.Module:
 
 
 def make_optimiser(net: nn.Module) -> torch.optim.Optimizer:
-    """Its first step, for a gradient of 1, moves a weight by 0.001 to 1."""
+    """Its first step, for a gradient of 1, moves a weight by 0.005 to 0.05."""
     return torch.optim.SGD(net.parameters(), lr=0.1)
 
 
@@ -3966,6 +4376,51 @@ def predict(net, x) -> torch.Tensor:
     net.eval()
     with torch.no_grad():
         return net(x).argmax(dim=1)
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net
+
+# %% 4.7 wrong "Adam with a rate of 1" expect "or the rate lies far"
+def make_net(features: int, classes: int) -> nn.Module:
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU(), nn.Dropout(0.3)
+    return nn.Sequential(*hidden, nn.Linear(32, classes))  # K outputs, no softmax
+
+
+def make_optimiser(net):
+    return torch.optim.Adam(net.parameters(), lr=1.0)
+
+
+def shuffled(X, y, generator):
+    """X and y in the order of one torch.randperm(len(X), generator=generator)."""
+    order = torch.randperm(len(X), generator=generator)
+    return X[order], y[order]
+
+
+def train_step(net, optimiser, x, y):
+    net.train()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.step()
+    optimiser.zero_grad()
+    return loss.item()
+
+
+def predict(net, x):
+    mode = net.training
+    net.eval()
+    with torch.inference_mode():
+        classes = net(x).argmax(dim=1).clone()
+    net.train(mode)
+    return classes
 
 
 def train(X, y, classes, generator, epochs=20) -> nn.Module:
@@ -4057,6 +4512,51 @@ def predict(net, x) -> torch.Tensor:
     net.eval()
     with torch.no_grad():
         return net(x).argmax(dim=1)
+
+
+def train(X, y, classes, generator, epochs=20) -> nn.Module:
+    """A trained net. (Nothing is wrong here.)"""
+    net = make_net(X.shape[1], classes)
+    optimiser = make_optimiser(net)
+    for _ in range(epochs):
+        xs, ys = shuffled(X, y, generator)
+        for batch in zip(xs.split(20), ys.split(20), strict=True):
+            train_step(net, optimiser, *batch)
+    return net
+
+# %% 4.7 right "SGD at 0.1"
+def make_net(features: int, classes: int) -> nn.Module:
+    """One hidden layer, dropout, one logit a class: (N, features) → (N, classes)."""
+    hidden = nn.Linear(features, 32), nn.ReLU(), nn.Dropout(0.3)
+    return nn.Sequential(*hidden, nn.Linear(32, classes))  # K outputs, no softmax
+
+
+def make_optimiser(net):
+    return torch.optim.SGD(net.parameters(), lr=0.1)
+
+
+def shuffled(X, y, generator):
+    """X and y in the order of one torch.randperm(len(X), generator=generator)."""
+    order = torch.randperm(len(X), generator=generator)
+    return X[order], y[order]
+
+
+def train_step(net, optimiser, x, y):
+    net.train()
+    loss = F.cross_entropy(net(x), y)
+    loss.backward()
+    optimiser.step()
+    optimiser.zero_grad()
+    return loss.item()
+
+
+def predict(net, x):
+    mode = net.training
+    net.eval()
+    with torch.inference_mode():
+        classes = net(x).argmax(dim=1).clone()
+    net.train(mode)
+    return classes
 
 
 def train(X, y, classes, generator, epochs=20) -> nn.Module:
