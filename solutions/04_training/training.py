@@ -787,7 +787,7 @@ for name, ends in finals.items():
     print(f"{name:4}", [float(f"{end:.2g}") for end in ends])
 fig = plots.curves(finals, x=exponents, xlabel="log₁₀ of the rate", ylabel="error", log=True)
 fig.axes[0].set_title("Mean squared error after 20 epochs")
-fig.axes[0].text(-0.9, 0.19, "SGD: NaN beyond")
+fig.axes[0].text(-0.9, 0.3, "SGD: NaN beyond")
 fig
 
 # %% [markdown]
