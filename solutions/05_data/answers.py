@@ -171,7 +171,7 @@ class LinearData(Dataset):
     def __getitem__(self, i):
         return self.x[i], self.y[i]
 
-# %% 5.1 wrong "computes y later, never raises IndexError" expect "nothing was raised where a IndexError"
+# %% 5.1 wrong "computes y later, never raises IndexError" expect "nothing was raised where an IndexError"
 class LinearData(Dataset):
     def __init__(self, n, sigma, seed):
         self.n, self.sigma, self.seed = n, sigma, seed
