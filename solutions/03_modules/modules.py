@@ -174,7 +174,7 @@ print("after handle.remove(): ", len(seen), "seen")
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `return self.second(F.relu(self.first(x)))`
+# The whole of `forward` is one line: `self.second` of `F.relu` of `self.first`, each called with what came before.
 #
 # </details>
 
