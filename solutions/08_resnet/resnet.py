@@ -82,6 +82,20 @@ class Plain(nn.Module):
         return F.relu(self.conv(x))
 
 
+def one_step(module, x, above):
+    """One pass in train mode: the output, all gradients if `above` arrives, the state afterwards."""
+    leaf = x.detach().clone().requires_grad_()
+    out = module.train()(leaf)
+    out.backward(above)
+    slopes = observe.gradients(module)
+    return {
+        "output": observe.copy(out),
+        "x": leaf.grad,
+        "slopes": slopes,
+        "state": observe.state(module),
+    }
+
+
 def weights(module):
     """How many learned numbers a module holds."""
     return sum(p.numel() for p in module.parameters())
@@ -155,7 +169,9 @@ for name, (depth, skip) in {
         runs.append(gradus.fit(net, batches, F.cross_entropy, sgd, epochs=4, val_loader=held_out))
     losses[name] = [run["loss"] for run in runs]
     print(name, "best test accuracy", [f"{max(run['val_accuracy']):.2f}" for run in runs])
-bands(losses, title="Deeper is worse, unless there are skips", xlabel="epoch", ylabel="training loss")
+bands(
+    losses, title="Deeper is worse, unless there are skips", xlabel="epoch", ylabel="training loss"
+)
 
 # %% [markdown]
 # Thirty-two plain layers have the highest *training* loss. Overfitting means low training error and high test error; here the network fails at the task it was shown. He and colleagues named this **degradation**. The higher test error alone proves nothing, as overfitting shows it too.
@@ -1008,7 +1024,9 @@ yours.load_state_dict(theirs.state_dict())
 x = torch.randn(2, 3, 64, 64, generator=seeded(8))
 with torch.no_grad():
     difference = (yours(x) - theirs(x)).abs().max() / theirs(x).abs().max()
-print(f"{weights(yours):,} weights of torchvision's ResNet-18, relative difference {difference:.0e}")
+print(
+    f"{weights(yours):,} weights of torchvision's ResNet-18, relative difference {difference:.0e}"
+)
 
 # %% [markdown]
 # Your block in your ResNet is torchvision's ResNet-18. With the set of weights called `models.ResNet18_Weights.DEFAULT` on your disk you could load them into your own class, and chapter 16 will.
@@ -1089,7 +1107,9 @@ plots.image_grid(torch.cat(rows), names, columns=5)
 # %%
 wide = 2 * (9 * 256 * 256) + 2 * 2 * 256
 narrow = 256 * 64 + 9 * 64 * 64 + 64 * 256 + 2 * (64 + 64 + 256)
-print(f"basic 256 → 256: {wide:,}   bottleneck 256 → 64 → 256: {narrow:,}   {wide / narrow:.1f} times")
+print(
+    f"basic 256 → 256: {wide:,}   bottleneck 256 → 64 → 256: {narrow:,}   {wide / narrow:.1f} times"
+)
 
 # %% [markdown]
 # ### Exercise 8.5 · Bottleneck
@@ -1381,12 +1401,14 @@ check.close(
     bytes_86,
     torch.tensor([20.0]),
     "psnr with peak 255",
-    ideas={"peak is not used: an error of 25 is small where the range is 255": torch.full((1,), -28.1308036086791)},
+    ideas={
+        "peak is not used: an error of 25 is small where the range is 255": torch.full(
+            (1,), -28.1308036086791
+        )
+    },
     rtol=1e-4,
 )
-check.close(
-    alike_86, torch.tensor([1.0]), "ssim_global of an image with itself", rtol=1e-4
-)
+check.close(alike_86, torch.tensor([1.0]), "ssim_global of an image with itself", rtol=1e-4)
 check.close(
     against_86,
     torch.tensor([-0.996406]),
@@ -1433,7 +1455,9 @@ check.close(
     kept_86,
     same_true,
     "ResConv(1, 1) with a dead branch",
-    ideas={"A ReLU follows the addition; nothing does": torch.tensor([1.0, 0.0]).reshape(1, 1, 1, 2)},
+    ideas={
+        "A ReLU follows the addition; nothing does": torch.tensor([1.0, 0.0]).reshape(1, 1, 1, 2)
+    },
     hint="Where cin = cout the shortcut is x itself",
 )
 
@@ -1463,7 +1487,9 @@ check.close(
     page_out,
     page_kept,
     "the output while `out` is all zero",
-    ideas={"The skip around the whole network is missing: return x + out(…)": torch.zeros(2, 2, 8, 12)},
+    ideas={
+        "The skip around the whole network is missing: return x + out(…)": torch.zeros(2, 2, 8, 12)
+    },
 )
 
 # %% tags=["demo"] alt="Four rows of eight digits: noisy, cleaned by the network, and the originals. The cleaned digits are smooth and readable and close to the originals."
@@ -1507,7 +1533,8 @@ plots.heat(reach, title=title, xlabel="source (0 is the input)", ylabel="layer",
 
 # %% [markdown]
 # A triangle: each layer reads all before it and none after it. Every layer is near the input and near the loss, so a few new channels each are enough.
-#
+
+# %% [markdown]
 # ### Exercise 8.7 · Dense block
 # ★★★★★ · 30 min · implementation · 10 points
 #
@@ -1546,9 +1573,7 @@ class DenseBlock(nn.Module):
             layer.add_module("conv1", nn.Conv2d(cin + i * growth, squeeze * growth, 1, bias=False))
             layer.add_module("norm2", nn.BatchNorm2d(squeeze * growth))
             layer.add_module("relu2", nn.ReLU())
-            layer.add_module(
-                "conv2", nn.Conv2d(squeeze * growth, growth, 3, padding=1, bias=False)
-            )
+            layer.add_module("conv2", nn.Conv2d(squeeze * growth, growth, 3, padding=1, bias=False))
             self.add_module(f"denselayer{i + 1}", layer)
         ### END SOLUTION
 
@@ -1757,3 +1782,1523 @@ for name, net in nets.items():
 # - K. Zhang and others, "Beyond a Gaussian denoiser", *IEEE TIP* 26, 2017: learning the noise.
 # - O. Ronneberger, P. Fischer, T. Brox, "U-Net", MICCAI 2015.
 # - Z. Wang and others, "Image quality assessment: from error visibility to structural similarity", *IEEE TIP* 13, 2004.
+
+# %% [markdown]
+# ## Hidden tests
+#
+# <details><summary>What is this?</summary>
+#
+# Below stand the tests that count beside the checks above; in your copy they are empty. They run when your work is graded, with shaken weights and on other shapes, and their titles tell you what they look at.
+#
+# </details>
+
+# %% nbgrader={"grade_id": "predict-8-1-hidden-1", "points": 1}
+# Hidden test predict 8.1 · which number decides · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+# Act
+choice_1 = predict_8_1
+# Assert
+check.equal(
+    choice_1,
+    "b",
+    "your choice",
+    ideas={
+        "A higher test error is just what overfitting shows too": "a",
+        "Many parameters make overfitting possible; they do not tell whether it happened": "c",
+    },
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "predict-8-2-hidden-1", "points": 1}
+# Hidden test predict 8.2 · a dead branch · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+# Act
+choice_2 = predict_8_2
+# Assert
+check.equal(
+    choice_2,
+    "c",
+    "your choice",
+    ideas={
+        "Follow the arrows to the end: what stands after the addition?": "a",
+        "The branch is dead, the shortcut is not": "b",
+    },
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "predict-8-3-hidden-1", "points": 1}
+# Hidden test predict 8.3 · the price of a block · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+# Act
+choice_3 = predict_8_3
+# Assert
+check.equal(
+    choice_3,
+    "c",
+    "your choice",
+    ideas={
+        "Each of the convolutions has 9 · 256 · 256 weights": "a",
+        "Count the convolutions in the drawing": "b",
+    },
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "predict-8-4-hidden-1", "points": 1}
+# Hidden test predict 8.4 · fifty layers with batch norm · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+# Act
+choice_4 = predict_8_4
+# Assert
+check.equal(
+    choice_4,
+    "c",
+    "your choice",
+    ideas={
+        "That is the plain network without batch norm": "a",
+        "Batch norm keeps the size of the signal on its way forward; the gradient is another matter": "b",
+    },
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "predict-8-5-hidden-1", "points": 1}
+# Hidden test predict 8.5 · who else is in the batch · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+# Act
+choice_5 = predict_8_5
+# Assert
+check.equal(
+    choice_5,
+    "a",
+    "your choice",
+    ideas={
+        "The running numbers are fixed in eval mode: who uses the batch at hand?": "b",
+        "One of the two modes uses numbers that do not come from this batch": "c",
+        "Convolutions treat images apart; one kind of layer does not": "d",
+    },
+)
+### END HIDDEN TESTS
+
+
+# %% nbgrader={"grade_id": "ex-8-1-reference", "points": 0}
+### BEGIN HIDDEN TESTS
+SETTINGS_81 = ((6, 6, 1), (6, 10, 1), (6, 10, 2), (5, 5, 2))
+
+
+def basic_81(cin, cout, stride, seed=0):
+    """torchvision's basic block, with a projection where shapes differ, in float64 and shaken."""
+    shortcut = None
+    if stride != 1 or cin != cout:
+        conv = nn.Conv2d(cin, cout, 1, stride, bias=False)
+        shortcut = nn.Sequential(conv, nn.BatchNorm2d(cout))
+    return shake(models.resnet.BasicBlock(cin, cout, stride, shortcut).double(), seed)
+
+
+def mistakes_81(block, x):
+    """What usual mistakes give in eval mode, by message."""
+    shortcut = x if block.downsample is None else block.downsample(x)
+    middle = block.bn1(block.conv1(x))
+    branch = block.bn2(block.conv2(F.relu(middle)))
+    return {
+        "The last ReLU comes after the addition, not before it": F.relu(branch) + shortcut,
+        "The last ReLU is missing": branch + shortcut,
+        "The ReLU between the convolutions is missing": F.relu(
+            block.bn2(block.conv2(middle)) + shortcut
+        ),
+        "bn2 is missing": F.relu(block.conv2(F.relu(middle)) + shortcut),
+        "bn1 is missing": F.relu(block.bn2(block.conv2(F.relu(block.conv1(x)))) + shortcut),
+        "The skip is missing": F.relu(branch),
+    }
+
+
+def listed(found):
+    """Dicts of one form, one for each setting, to one dict of lists."""
+    return {name: [one[name].detach() for one in found] for name in found[0]}
+
+
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-1-hidden-1", "points": 1}
+# Hidden test 8.1 · equal to torchvision's block, weights copied · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+settings_81 = list(SETTINGS_81)
+xs_81 = [
+    torch.randn(3, cin, 7, 9, generator=seeded(k), dtype=torch.float64)
+    for k, (cin, _, _) in enumerate(SETTINGS_81)
+]
+blocks_81 = [basic_81(*setting).eval() for setting in SETTINGS_81]
+true_81 = [b(x.clone()).detach() for b, x in zip(blocks_81, xs_81, strict=True)]
+ideas_81 = listed([mistakes_81(b, x.clone()) for b, x in zip(blocks_81, xs_81, strict=True)])
+# Act
+outs_81 = [shake(BasicBlock(*settings_81[k]).double()).eval()(xs_81[k].clone()) for k in range(4)]
+# Assert
+check.close(
+    outs_81,
+    true_81,
+    "four blocks in eval mode",
+    ideas=ideas_81,
+    rtol=1e-8,
+    atol=1e-8,
+    hint="Go along the drawing, arrow by arrow; downsample ends with a batch norm",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-1-hidden-2", "points": 1}
+# Hidden test 8.1 · one step in train mode: output, gradients, statistics · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_step81 = torch.randn(4, 6, 8, 6, generator=seeded(811), dtype=torch.float64)
+above_81 = torch.randn(4, 10, 4, 3, generator=seeded(812), dtype=torch.float64)
+above_id = torch.randn(4, 6, 8, 6, generator=seeded(813), dtype=torch.float64)
+step_true = one_step(basic_81(6, 10, 2, seed=1), x_step81, above_81)
+step_id = one_step(basic_81(6, 6, 1, seed=2), x_step81, above_id)
+# Act
+step_81 = one_step(shake(BasicBlock(6, 10, 2).double(), 1), x_step81, above_81)
+step_same = one_step(shake(BasicBlock(6, 6).double(), 2), x_step81, above_id)
+# Assert
+check.close(
+    step_81,
+    step_true,
+    "a block with projection",
+    rtol=1e-7,
+    atol=1e-7,
+    hint="In train mode batch norm uses the batch; both paths must pass gradients on",
+)
+check.close(
+    step_same,
+    step_id,
+    "a block with identity shortcut",
+    rtol=1e-7,
+    atol=1e-7,
+    hint="In train mode batch norm uses the batch; both paths must pass gradients on",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-1-hidden-3", "points": 1}
+# Hidden test 8.1 · x is not written to · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_clean81 = torch.randn(2, 4, 5, 5, generator=seeded(814))
+x_before81 = x_clean81.clone()
+shape_81 = x_clean81.clone()
+# Act
+with torch.no_grad():
+    given_81 = x_clean81.clone()
+    clean_81 = shake(BasicBlock(4, 4)).eval()(given_81)
+    shake(BasicBlock(4, 8, 2))(given_81)
+after_81 = observe.copy(given_81)
+came_81 = observe.copy(clean_81)
+# Assert
+check.unchanged(after_81, x_before81, "x")
+check.differs(came_81, shape_81, "the output", hint="The block must compute something")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-1-hidden-4", "points": 1}
+# Hidden test 8.1 · in eval mode other samples do not matter · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_crowd81 = 2 * torch.randn(4, 6, 5, 5, generator=seeded(815), dtype=torch.float64) + 1
+crowd_block = basic_81(6, 10, 2, seed=3).eval()
+crowd_true = crowd_block(x_crowd81.clone()).detach()
+crowd_order = crowd_true[[2, 0, 3, 1]].clone()
+crowd_train = basic_81(6, 10, 2, seed=3)(x_crowd81.clone()).detach()
+# Act
+one_81 = shake(BasicBlock(6, 10, 2).double(), 3).eval()
+whole_81 = observe.copy(one_81(x_crowd81))
+alone_81 = torch.cat([one_81(x_crowd81[k : k + 1]) for k in range(4)])
+order_81 = one_81(x_crowd81[[2, 0, 3, 1]])
+# Assert
+check.close(
+    whole_81,
+    crowd_true,
+    "four images together",
+    ideas={"The statistics of the batch are used in eval mode too": crowd_train},
+    rtol=1e-8,
+    atol=1e-8,
+)
+check.close(
+    alone_81,
+    crowd_true,
+    "the same images one by one",
+    rtol=1e-8,
+    atol=1e-8,
+    hint="An image's output depends on its company: in eval mode use running statistics",
+)
+check.close(order_81, crowd_order, "the images in another order", rtol=1e-8, atol=1e-8)
+### END HIDDEN TESTS
+
+
+# %% nbgrader={"grade_id": "ex-8-2-reference", "points": 0}
+### BEGIN HIDDEN TESTS
+def weights_82(depth, width, seed):
+    """A state for Stack with odd weights, in float64."""
+    source, found = seeded(seed), {}
+    for k in range(depth):
+        matrix = torch.randn(width, width, generator=source, dtype=torch.float64)
+        found[f"layers.{k}.weight"] = matrix / (3 * width) ** 0.5
+        found[f"layers.{k}.bias"] = 0.1 * torch.randn(width, generator=source, dtype=torch.float64)
+    return found
+
+
+def stack_82(found, h, skip):
+    """The output of Stack with these weights."""
+    for k in range(len(found) // 2):
+        change = torch.relu(h @ found[f"layers.{k}.weight"].T + found[f"layers.{k}.bias"])
+        h = h + change if skip else change
+    return h
+
+
+def slopes_82(found, x, skip):
+    """The gradient of the summed output for each weight matrix."""
+    leaves = {name: t.clone().requires_grad_() for name, t in found.items()}
+    names = [name for name in leaves if "weight" in name]
+    total = stack_82(leaves, x.clone(), skip).sum()
+    return torch.autograd.grad(total, [leaves[name] for name in names])
+
+
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-2-hidden-1", "points": 1}
+# Hidden test 8.2 · Stack with odd weights, both kinds · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+given_82 = weights_82(6, 5, seed=820)
+names_true = sorted(given_82)
+x_82 = torch.randn(4, 5, generator=seeded(821), dtype=torch.float64)
+plain_true82 = stack_82(given_82, x_82.clone(), False).clone()
+skip_true82 = stack_82(given_82, x_82.clone(), True).clone()
+x_kept82 = x_82.clone()
+# Act
+plain_net, skip_net = Stack(6, 5, False).double(), Stack(6, 5, True).double()
+names_plain, names_skip = sorted(plain_net.state_dict()), sorted(skip_net.state_dict())
+plain_net.load_state_dict(given_82)
+skip_net.load_state_dict(given_82)
+with torch.no_grad():
+    plain_out, skip_out = plain_net(x_82), skip_net(x_82)
+x_after82 = observe.copy(x_82)
+# Assert
+check.equal(names_plain, names_true, "names without skips", hint="One ModuleList called layers")
+check.equal(
+    names_skip, names_true, "names with skips", hint="Skips have no weights: the names are the same"
+)
+check.close(plain_out, plain_true82, "Stack without skips", rtol=1e-8, atol=1e-10)
+check.close(
+    skip_out,
+    skip_true82,
+    "Stack with skips",
+    ideas={"There is no skip": plain_true82},
+    rtol=1e-8,
+    atol=1e-10,
+    hint="Each layer adds relu(layer(h)) to the h that enters it",
+)
+check.unchanged(x_after82, x_kept82, "x")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-2-hidden-2", "points": 1}
+# Hidden test 8.2 · first_grad_norm of other models · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+mlp_state = {
+    f"{i}.{part}": torch.randn(shape, generator=seeded(822 + 10 * i + len(part)))
+    for i, a, b in ((0, 3, 4), (2, 4, 2))
+    for part, shape in (("weight", (b, a)), ("bias", (b,)))
+}
+x_mlp = torch.randn(5, 3, generator=seeded(823))
+conv_w = torch.randn(2, 1, 3, 3, generator=seeded(824))
+x_conv82 = torch.randn(2, 1, 6, 6, generator=seeded(825))
+mlp_twin = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+mlp_twin.load_state_dict(mlp_state)
+mlp_twin(x_mlp.clone()).sum().backward()
+mlp_true = mlp_twin[0].weight.grad.norm().item()
+all_true = sum(p.grad.square().sum() for p in mlp_twin.parameters()).sqrt().item()
+mean_true = mlp_true / 10
+spectral = torch.linalg.matrix_norm(mlp_twin[0].weight.grad, 2).item()
+conv_leaf = conv_w.clone().requires_grad_()
+F.conv2d(x_conv82.clone(), conv_leaf).tanh().sum().backward()
+conv_true = conv_leaf.grad.norm().item()
+# Act
+mlp_82 = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+mlp_82.load_state_dict(mlp_state)
+conv_82 = nn.Sequential(nn.Conv2d(1, 2, 3, bias=False), nn.Tanh())
+conv_82[0].load_state_dict({"weight": conv_w})
+mlp_norm, conv_norm = first_grad_norm(mlp_82, x_mlp), first_grad_norm(conv_82, x_conv82)
+# Assert
+check.close(
+    mlp_norm,
+    mlp_true,
+    "first_grad_norm of a small MLP",
+    ideas={
+        "This is the norm over all parameters: only the first is asked for": all_true,
+        "This is the gradient of the mean: take the sum": mean_true,
+        "This is the spectral norm: the Frobenius norm is the root of the summed squares": spectral,
+    },
+    rtol=1e-4,
+)
+check.close(
+    conv_norm,
+    conv_true,
+    "first_grad_norm of a convolution",
+    rtol=1e-4,
+    hint="The first parameter may have four dimensions: square, sum over all, root",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-2-hidden-3", "points": 1}
+# Hidden test 8.2 · first_grad_norm leaves no trace · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+trace_state = {
+    "0.weight": torch.randn(3, 2, generator=seeded(826)),
+    "0.bias": torch.randn(3, generator=seeded(827)),
+}
+trace_before = {name: t.clone() for name, t in trace_state.items()}
+old_grads = {"0.weight": torch.full((3, 2), 7.0), "0.bias": torch.full((3,), -5.0)}
+old_before = {name: t.clone() for name, t in old_grads.items()}
+x_trace = torch.ones(4, 2)
+emptied = {name: None for name in old_grads}
+zeroed = {name: torch.zeros_like(t) for name, t in old_grads.items()}
+trace_true = ((4.0 * torch.ones(3, 2)).norm()).item()
+# Act
+traced = nn.Sequential(nn.Linear(2, 3), nn.Dropout(0.0))
+traced.load_state_dict(trace_state)
+traced[0].weight.grad, traced[0].bias.grad = old_grads["0.weight"], old_grads["0.bias"]
+modes_82, measured_82 = [], []
+for mode in (True, False):
+    traced.train(mode)
+    measured_82.append(first_grad_norm(traced, x_trace))
+    modes_82.append([traced.training, traced[1].training])
+state_82 = observe.state(traced)
+grads_82 = observe.gradients(traced)
+wanted_82 = [p.requires_grad for p in traced.parameters()]
+# Assert
+check.close(measured_82, [trace_true, trace_true], "the norm, with old gradients lying about")
+check.equal(
+    grads_82,
+    old_before,
+    ".grad of the parameters afterwards",
+    ideas={
+        "The gradients that were there are gone: do not clear what is not yours": emptied,
+        "The gradients that were there are zero now: do not clear what is not yours": zeroed,
+    },
+    hint="backward() adds into .grad; torch.autograd.grad hands gradients back instead",
+)
+check.equal(state_82, trace_before, "the weights afterwards", hint="No step: only measure")
+check.equal(modes_82, [[True, True], [False, False]], "the modes afterwards")
+check.equal(wanted_82, [True, True], "requires_grad of the parameters afterwards")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-2-hidden-4", "points": 1}
+# Hidden test 8.2 · the gradient through 20 layers, three seeds · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+deep_82 = [weights_82(20, 8, seed=830 + s) for s in range(3)]
+x_deep82 = torch.randn(6, 8, generator=seeded(828), dtype=torch.float64)
+slopes_plain = [slopes_82(w, x_deep82, False)[0].norm().item() for w in deep_82]
+slopes_skip = [slopes_82(w, x_deep82, True)[0].norm().item() for w in deep_82]
+# Act
+found_plain, found_skip = [], []
+for s in range(3):
+    deep_plain, deep_skip = Stack(20, 8, False).double(), Stack(20, 8, True).double()
+    deep_plain.load_state_dict(deep_82[s])
+    deep_skip.load_state_dict(deep_82[s])
+    found_plain.append(first_grad_norm(deep_plain, x_deep82))
+    found_skip.append(first_grad_norm(deep_skip, x_deep82))
+# Assert
+check.close(
+    found_plain,
+    slopes_plain,
+    "first_grad_norm of 20 plain layers",
+    rtol=1e-5,
+    atol=0.0,
+    hint="A tiny gradient is a result: do not round it away",
+)
+check.close(
+    found_skip,
+    slopes_skip,
+    "first_grad_norm of 20 layers with skips",
+    ideas={"These are the plain layers' gradients: are the skips used?": slopes_plain},
+    rtol=1e-5,
+    atol=0.0,
+)
+### END HIDDEN TESTS
+
+
+# %% nbgrader={"grade_id": "ex-8-3-reference", "points": 0}
+### BEGIN HIDDEN TESTS
+class PreAct83(nn.Module):
+    """The pre-activation block; `variant` puts a usual mistake in."""
+
+    def __init__(self, cin, cout, stride=1, variant=""):
+        super().__init__()
+        self.bn1, self.bn2 = nn.BatchNorm2d(cin), nn.BatchNorm2d(cout)
+        self.conv1 = nn.Conv2d(cin, cout, 3, stride, 1, bias=False)
+        self.conv2 = nn.Conv2d(cout, cout, 3, 1, 1, bias=False)
+        self.variant = variant
+        self.downsample = None
+        if stride != 1 or cin != cout:
+            self.downsample = nn.Conv2d(cin, cout, 1, stride, bias=False)
+
+    def forward(self, x):
+        h = F.relu(self.bn1(x))
+        start = x if self.variant == "raw branch" else h
+        middle = self.bn2(self.conv1(start))
+        branch = self.conv2(middle if self.variant == "no second relu" else F.relu(middle))
+        if self.downsample is not None:
+            shortcut = self.downsample(x if self.variant == "raw projection" else h)
+        else:
+            shortcut = h if self.variant == "activated" else x
+        total = branch + shortcut
+        return F.relu(total) if self.variant == "relu after" else total
+
+
+def preact_83(*setting, seed=0, variant=""):
+    return shake(PreAct83(*setting, variant=variant).double(), seed)
+
+
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-3-hidden-1", "points": 1}
+# Hidden test 8.3 · values with shaken weights · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+settings_83 = [(6, 6, 1), (6, 10, 1), (6, 10, 2), (5, 5, 2)]
+frames_83 = [
+    torch.randn(3, settings_83[k][0], 7, 9, generator=seeded(k), dtype=torch.float64)
+    for k in range(4)
+]
+kinds_83 = {
+    "A ReLU follows the addition: nothing does": "relu after",
+    "An identity shortcut takes the raw x, not relu(bn1(x))": "activated",
+    "A projection takes relu(bn1(x)), not the raw x": "raw projection",
+    "The branch starts with bn1 and ReLU": "raw branch",
+    "The ReLU after bn2 is missing": "no second relu",
+}
+true_83 = [
+    preact_83(*s).eval()(x.clone()).detach() for s, x in zip(settings_83, frames_83, strict=True)
+]
+ideas_83 = {
+    message: [
+        preact_83(*s, variant=kind).eval()(x.clone()).detach()
+        for s, x in zip(settings_83, frames_83, strict=True)
+    ]
+    for message, kind in kinds_83.items()
+}
+# Act
+outs_83 = [
+    shake(PreActBlock(*settings_83[k]).double()).eval()(frames_83[k].clone()) for k in range(4)
+]
+# Assert
+check.close(
+    outs_83,
+    true_83,
+    "four blocks in eval mode",
+    ideas=ideas_83,
+    rtol=1e-8,
+    atol=1e-8,
+    hint="Go along the drawing, arrow by arrow",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-3-hidden-2", "points": 1}
+# Hidden test 8.3 · with a dead branch the block is the identity, gradients too · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_road = torch.randn(3, 4, 5, 6, generator=seeded(830))
+c_road = torch.randn(3, 4, 5, 6, generator=seeded(831))
+road_true, above_true = x_road.clone(), c_road.clone()
+cut = F.relu(x_road.clone())
+masked = c_road * (x_road > 0)
+# Act
+road_83 = shake(PreActBlock(4, 4), 1).eval()
+nn.init.zeros_(road_83.conv2.weight)
+road_eval = observe.vjp(road_83, x_road, c_road)
+road_train = observe.vjp(road_83.train(), x_road, c_road)
+# Assert
+check.close(
+    road_eval["value"],
+    road_true,
+    "the output in eval mode",
+    ideas={"A ReLU stands on the path of x": cut},
+    hint="With conv2 all zero, what comes out is x itself: nothing else may touch the path",
+)
+check.close(
+    road_eval["grads"],
+    above_true,
+    "the gradient for x",
+    ideas={"A ReLU stands on the path of x": masked},
+    hint="With a dead branch, what arrives from above passes unchanged",
+)
+check.close(road_train["value"], road_true, "the output in train mode")
+check.close(road_train["grads"], above_true, "the gradient for x in train mode")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-3-hidden-3", "points": 1}
+# Hidden test 8.3 · one step in train mode: output, gradients, statistics · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_step83 = torch.randn(4, 6, 8, 6, generator=seeded(832), dtype=torch.float64)
+above_83 = torch.randn(4, 10, 4, 3, generator=seeded(833), dtype=torch.float64)
+step_true83 = one_step(preact_83(6, 10, 2, seed=2), x_step83, above_83)
+# Act
+step_83 = one_step(shake(PreActBlock(6, 10, 2).double(), 2), x_step83, above_83)
+# Assert
+check.close(
+    step_83,
+    step_true83,
+    "a block with projection",
+    rtol=1e-7,
+    atol=1e-7,
+    hint="bn1 runs once for branch and projection together: twice would move its statistics twice",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-3-hidden-4", "points": 1}
+# Hidden test 8.3 · other samples do not matter in eval mode, x is not written to · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_crowd83 = 2 * torch.randn(4, 6, 5, 5, generator=seeded(834), dtype=torch.float64) + 1
+x_kept83 = x_crowd83.clone()
+crowd_true83 = preact_83(6, 6, 1, seed=3).eval()(x_crowd83.clone()).detach()
+crowd_order83 = crowd_true83[[2, 0, 3, 1]].clone()
+crowd_train83 = preact_83(6, 6, 1, seed=3)(x_crowd83.clone()).detach()
+# Act
+one_83 = shake(PreActBlock(6, 6).double(), 3).eval()
+with torch.no_grad():
+    given_83 = x_crowd83.clone()
+    whole_83 = observe.copy(one_83(given_83))
+    after_83 = observe.copy(given_83)
+    alone_83 = torch.cat([one_83(x_crowd83[k : k + 1].clone()) for k in range(4)])
+    order_83 = one_83(x_crowd83[[2, 0, 3, 1]])
+x_after83 = observe.copy(after_83)
+together_83, single_83, turned_83 = whole_83.clone(), alone_83.clone(), order_83.clone()
+# Assert
+check.unchanged(x_after83, x_kept83, "x")
+check.close(
+    together_83,
+    crowd_true83,
+    "four images together",
+    ideas={"The statistics of the batch are used in eval mode too": crowd_train83},
+    rtol=1e-8,
+    atol=1e-8,
+)
+check.close(
+    single_83,
+    crowd_true83,
+    "the same images one by one",
+    rtol=1e-8,
+    atol=1e-8,
+    hint="An image's output depends on its company: in eval mode use running statistics",
+)
+check.close(turned_83, crowd_order83, "the images in another order", rtol=1e-8, atol=1e-8)
+### END HIDDEN TESTS
+
+
+# %% nbgrader={"grade_id": "ex-8-4-reference", "points": 0}
+### BEGIN HIDDEN TESTS
+def small_stem(net, width=64):
+    """torchvision's ResNet with the stem for small images."""
+    net.conv1, net.maxpool = nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.Identity()
+    return net
+
+
+class Reference84(nn.Module):
+    """A ResNet of any width, of torchvision's blocks. strides: of the blocks of a stage."""
+
+    def __init__(self, kind, counts, classes, width):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, width, 3, padding=1, bias=False)
+        self.bn1, cin = nn.BatchNorm2d(width), width
+        for k, count in enumerate(counts):
+            w, blocks = width * 2**k, []
+            for i in range(count):
+                stride, down = (2 if k and not i else 1), None
+                if stride != 1 or cin != w * kind.expansion:
+                    conv = nn.Conv2d(cin, w * kind.expansion, 1, stride, bias=False)
+                    down = nn.Sequential(conv, nn.BatchNorm2d(w * kind.expansion))
+                blocks.append(kind(cin, w, stride, down))
+                cin = w * kind.expansion
+            self.add_module(f"layer{k + 1}", nn.Sequential(*blocks))
+        self.fc = nn.Linear(cin, classes)
+
+    def forward(self, x, relu=True):
+        x = self.bn1(self.conv1(x))
+        x = F.relu(x) if relu else x
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.fc(x.mean(dim=(2, 3)))
+
+
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-4-hidden-1", "points": 2}
+# Hidden test 8.4 · equal to torchvision's ResNet-18, weights copied · 2 points
+### BEGIN HIDDEN TESTS
+# Arrange
+pictures_84 = torch.randn(2, 3, 66, 50, generator=seeded(840))
+big_84 = shake(models.resnet18(num_classes=12)).eval()
+big_names = sorted(big_84.state_dict())
+without_pool = shake(models.resnet18(num_classes=12)).eval()
+without_pool.maxpool = nn.Identity()
+with torch.no_grad():
+    big_true = big_84(pictures_84.clone())
+    unpooled = without_pool(pictures_84.clone())
+    as_chances = big_true.softmax(dim=1)
+
+
+# Act
+class Basic84(models.resnet.BasicBlock):
+    def __init__(self, cin, w, stride=1):
+        down = None
+        if stride != 1 or cin != w:
+            conv = nn.Conv2d(cin, w, 1, stride, bias=False)
+            down = nn.Sequential(conv, nn.BatchNorm2d(w))
+        super().__init__(cin, w, stride, down)
+
+
+eighteen = shake(ResNet(Basic84, [2, 2, 2, 2], 12, small=False)).eval()
+big_mine = sorted(eighteen.state_dict())
+with torch.no_grad():
+    big_out = eighteen(pictures_84).clone()
+big_scores = observe.copy(big_out)
+# Assert
+check.equal(
+    big_mine,
+    big_names,
+    "names in the state of ResNet-18",
+    hint="conv1, bn1, layer1 to layer4, fc, and nothing else that has weights",
+)
+check.close(
+    big_scores,
+    big_true,
+    "scores of ResNet-18 with the large stem",
+    ideas={
+        "The max-pool of the large stem is missing": unpooled,
+        "These are chances: return the scores, no softmax": as_chances,
+    },
+    rtol=1e-3,
+    atol=1e-3,
+    hint="Stem: 7×7, stride 2, padding 3, bn1, ReLU, max-pool 3×3, stride 2, padding 1; the average takes all pixels",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-4-hidden-2", "points": 1}
+# Hidden test 8.4 · full width, small images: 11,173,962 weights · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+icons_84 = torch.randn(2, 3, 16, 16, generator=seeded(841))
+slim_84 = shake(small_stem(models.resnet18(num_classes=10)), 1).eval()
+with torch.no_grad():
+    slim_true = slim_84(icons_84.clone())
+
+
+# Act
+class Slim84(models.resnet.BasicBlock):
+    def __init__(self, cin, w, stride=1):
+        down = None
+        if stride != 1 or cin != w:
+            conv = nn.Conv2d(cin, w, 1, stride, bias=False)
+            down = nn.Sequential(conv, nn.BatchNorm2d(w))
+        super().__init__(cin, w, stride, down)
+
+
+defaults_84 = shake(ResNet(Slim84, (2, 2, 2, 2)), 1).eval()
+count_84 = sum(p.numel() for p in defaults_84.parameters())
+with torch.no_grad():
+    slim_out = defaults_84(icons_84).clone()
+slim_scores = observe.copy(slim_out)
+# Assert
+check.equal(
+    count_84, 11_173_962, "the number of weights", hint="Is there a bias too many in the stem?"
+)
+check.close(
+    slim_scores,
+    slim_true,
+    "scores of ResNet-18 with the small stem",
+    rtol=1e-3,
+    atol=1e-3,
+    hint="Small stem: 3×3, stride 1, padding 1, bn1, ReLU, no pooling; then stages 1 to 4 in order",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-4-hidden-3", "points": 1}
+# Hidden test 8.4 · blocks of expansion 4, uneven counts · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+neck_x = torch.randn(2, 3, 20, 12, generator=seeded(842), dtype=torch.float64)
+neck_ref = shake(Reference84(models.resnet.Bottleneck, [2, 1, 3, 1], 5, 4).double(), 2).eval()
+neck_shapes = {name: tuple(t.shape) for name, t in neck_ref.state_dict().items()}
+neck_scores = neck_ref(neck_x.clone()).detach()
+neck_linear = neck_ref(neck_x.clone(), relu=False).detach()
+
+
+# Act
+class Neck84(models.resnet.Bottleneck):
+    def __init__(self, cin, w, stride=1):
+        down = None
+        if stride != 1 or cin != 4 * w:
+            conv = nn.Conv2d(cin, 4 * w, 1, stride, bias=False)
+            down = nn.Sequential(conv, nn.BatchNorm2d(4 * w))
+        super().__init__(cin, w, stride, down)
+
+
+neck_net = shake(ResNet(Neck84, [2, 1, 3, 1], classes=5, width=4).double(), 2).eval()
+neck_mine = observe.shapes(observe.state(neck_net))
+neck_out = observe.copy(neck_net(neck_x))
+# Assert
+check.equal(
+    neck_mine,
+    neck_shapes,
+    "names and shapes in the state",
+    hint="Ask the block for its expansion, and update the incoming channels after every block",
+)
+check.close(
+    neck_out,
+    neck_scores,
+    "the scores",
+    ideas={"The ReLU of the stem is missing": neck_linear},
+    rtol=1e-7,
+    atol=1e-7,
+    hint="All blocks in order, the average over all pixels, then fc",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-4-hidden-4", "points": 1}
+# Hidden test 8.4 · one step in train mode: output, gradients, statistics · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_step84 = torch.randn(4, 3, 16, 16, generator=seeded(843), dtype=torch.float64)
+above_84 = torch.randn(4, 6, generator=seeded(844), dtype=torch.float64)
+step_ref84 = shake(Reference84(models.resnet.BasicBlock, [1, 2, 1, 1], 6, 4).double(), 3)
+step_true84 = one_step(step_ref84, x_step84, above_84)
+
+
+# Act
+class Step84(models.resnet.BasicBlock):
+    def __init__(self, cin, w, stride=1):
+        down = None
+        if stride != 1 or cin != w:
+            conv = nn.Conv2d(cin, w, 1, stride, bias=False)
+            down = nn.Sequential(conv, nn.BatchNorm2d(w))
+        super().__init__(cin, w, stride, down)
+
+
+step_net = shake(ResNet(Step84, [1, 2, 1, 1], classes=6, width=4).double(), 3)
+step_84 = one_step(step_net, x_step84, above_84)
+# Assert
+check.close(
+    step_84,
+    step_true84,
+    "ResNet of width 4",
+    rtol=1e-6,
+    atol=1e-6,
+    hint="Every part must be registered, used once, and pass gradients on",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-4-hidden-5", "points": 1}
+# Hidden test 8.4 · in eval mode other samples do not matter · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_crowd84 = 2 * torch.randn(4, 3, 16, 16, generator=seeded(845), dtype=torch.float64) + 1
+crowd_ref84 = shake(Reference84(models.resnet.BasicBlock, [1, 1, 1, 1], 6, 4).double(), 4).eval()
+crowd_true84 = crowd_ref84(x_crowd84.clone()).detach()
+crowd_order84 = crowd_true84[[2, 0, 3, 1]].clone()
+crowd_train84 = crowd_ref84.train()(x_crowd84.clone()).detach()
+
+
+# Act
+class Crowd84(models.resnet.BasicBlock):
+    def __init__(self, cin, w, stride=1):
+        down = None
+        if stride != 1 or cin != w:
+            conv = nn.Conv2d(cin, w, 1, stride, bias=False)
+            down = nn.Sequential(conv, nn.BatchNorm2d(w))
+        super().__init__(cin, w, stride, down)
+
+
+crowd_net = shake(ResNet(Crowd84, [1, 1, 1, 1], classes=6, width=4).double(), 4).eval()
+whole_84 = observe.copy(crowd_net(x_crowd84))
+alone_84 = torch.cat([crowd_net(x_crowd84[k : k + 1]) for k in range(4)])
+order_84 = crowd_net(x_crowd84[[2, 0, 3, 1]])
+# Assert
+check.close(
+    whole_84,
+    crowd_true84,
+    "four images together",
+    ideas={"The statistics of the batch are used in eval mode too": crowd_train84},
+    rtol=1e-7,
+    atol=1e-7,
+)
+check.close(
+    alone_84,
+    crowd_true84,
+    "the same images one by one",
+    rtol=1e-7,
+    atol=1e-7,
+    hint="An image's scores depend on its company, or a batch of one loses a dimension",
+)
+check.close(order_84, crowd_order84, "the images in another order", rtol=1e-7, atol=1e-7)
+### END HIDDEN TESTS
+
+
+# %% nbgrader={"grade_id": "ex-8-5-reference", "points": 0}
+### BEGIN HIDDEN TESTS
+SETTINGS_85 = ((8, 2, 1), (6, 6, 1), (8, 2, 2), (6, 3, 2), (3, 3, 1))
+
+
+def neck_85(cin, width, stride, seed=0):
+    """torchvision's bottleneck, with a projection where shapes differ, in float64 and shaken."""
+    shortcut = None
+    if stride != 1 or cin != 4 * width:
+        conv = nn.Conv2d(cin, 4 * width, 1, stride, bias=False)
+        shortcut = nn.Sequential(conv, nn.BatchNorm2d(4 * width))
+    return shake(models.resnet.Bottleneck(cin, width, stride, shortcut).double(), seed)
+
+
+def mistakes_85(block, x):
+    """What usual mistakes give in eval mode, by message."""
+    shortcut = x if block.downsample is None else block.downsample(x)
+    stride = block.conv2.stride
+    first = F.relu(block.bn1(block.conv1(x)))
+    second = block.bn2(block.conv2(first))
+    branch = block.bn3(block.conv3(F.relu(second)))
+    early = F.relu(block.bn1(F.conv2d(x, block.conv1.weight, stride=stride)))
+    early = F.relu(block.bn2(F.conv2d(early, block.conv2.weight, padding=1)))
+    no_first = F.relu(block.bn2(block.conv2(block.bn1(block.conv1(x)))))
+    return {
+        "A ReLU follows bn3 before the addition": F.relu(F.relu(branch) + shortcut),
+        "The ReLU after the addition is missing": branch + shortcut,
+        "The stride stands in the first 1×1 convolution: it belongs in the 3×3": F.relu(
+            block.bn3(block.conv3(early)) + shortcut
+        ),
+        "The ReLU after bn2 is missing": F.relu(block.bn3(block.conv3(second)) + shortcut),
+        "The ReLU after bn1 is missing": F.relu(block.bn3(block.conv3(no_first)) + shortcut),
+        "The skip is missing": F.relu(branch),
+    }
+
+
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-5-hidden-1", "points": 2}
+# Hidden test 8.5 · equal to torchvision's bottleneck, weights copied · 2 points
+### BEGIN HIDDEN TESTS
+# Arrange
+settings_85 = list(SETTINGS_85)
+frames_85 = [
+    torch.randn(3, SETTINGS_85[k][0], 7, 9, generator=seeded(k), dtype=torch.float64)
+    for k in range(5)
+]
+necks_85 = [neck_85(*setting).eval() for setting in SETTINGS_85]
+necks_true = [b(x.clone()).detach() for b, x in zip(necks_85, frames_85, strict=True)]
+necks_wrong = [mistakes_85(b, x.clone()) for b, x in zip(necks_85, frames_85, strict=True)]
+ideas_85 = {name: [one[name].detach() for one in necks_wrong] for name in necks_wrong[0]}
+# Act
+outs_85 = [
+    shake(Bottleneck(*settings_85[k]).double()).eval()(frames_85[k].clone()) for k in range(5)
+]
+# Assert
+check.close(
+    outs_85,
+    necks_true,
+    "five bottlenecks in eval mode",
+    ideas=ideas_85,
+    rtol=1e-8,
+    atol=1e-8,
+    hint="1×1, 3×3 with the stride and padding 1, 1×1, each with its batch norm; downsample ends with a batch norm",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-5-hidden-2", "points": 1}
+# Hidden test 8.5 · one step in train mode: output, gradients, statistics · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_step85 = torch.randn(4, 6, 8, 6, generator=seeded(850), dtype=torch.float64)
+above_85 = torch.randn(4, 12, 4, 3, generator=seeded(851), dtype=torch.float64)
+step_true85 = one_step(neck_85(6, 3, 2, seed=1), x_step85, above_85)
+# Act
+step_85 = one_step(shake(Bottleneck(6, 3, 2).double(), 1), x_step85, above_85)
+# Assert
+check.close(
+    step_85,
+    step_true85,
+    "a bottleneck with projection",
+    rtol=1e-7,
+    atol=1e-7,
+    hint="In train mode batch norm uses the batch; each norm is used once; both paths pass gradients on",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-5-hidden-3", "points": 1}
+# Hidden test 8.5 · in eval mode other samples do not matter · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_crowd85 = 2 * torch.randn(4, 8, 5, 5, generator=seeded(852), dtype=torch.float64) + 1
+crowd_ref85 = neck_85(8, 2, 1, seed=2).eval()
+crowd_true85 = crowd_ref85(x_crowd85.clone()).detach()
+crowd_order85 = crowd_true85[[2, 0, 3, 1]].clone()
+crowd_train85 = crowd_ref85.train()(x_crowd85.clone()).detach()
+# Act
+one_85 = shake(Bottleneck(8, 2).double(), 2).eval()
+whole_85 = observe.copy(one_85(x_crowd85.clone()))
+alone_85 = torch.cat([one_85(x_crowd85[k : k + 1].clone()) for k in range(4)])
+order_85 = one_85(x_crowd85[[2, 0, 3, 1]])
+# Assert
+check.close(
+    whole_85,
+    crowd_true85,
+    "four images together",
+    ideas={"The statistics of the batch are used in eval mode too": crowd_train85},
+    rtol=1e-8,
+    atol=1e-8,
+)
+check.close(
+    alone_85,
+    crowd_true85,
+    "the same images one by one",
+    rtol=1e-8,
+    atol=1e-8,
+    hint="An image's output depends on its company: in eval mode use running statistics",
+)
+check.close(order_85, crowd_order85, "the images in another order", rtol=1e-8, atol=1e-8)
+### END HIDDEN TESTS
+
+
+# %% nbgrader={"grade_id": "ex-8-6-reference", "points": 0}
+### BEGIN HIDDEN TESTS
+def psnr_86(a, b, peak):
+    """One image after the other."""
+    found = []
+    for one, other in zip(a, b, strict=True):
+        error = float(((one - other) ** 2).mean())
+        found.append(
+            float("inf") if error == 0 else 10 * float(torch.tensor(peak**2 / error).log10())
+        )
+    return torch.tensor(found)
+
+
+def ssim_86(a, b, peak, less=0):
+    """One image after the other; less=1 divides variances and covariance by n - 1."""
+    found = []
+    for one, other in zip(a.double(), b.double(), strict=True):
+        one, other = one.flatten(), other.flatten()
+        moments = torch.cov(torch.stack([one, other]), correction=less)
+        m, n, c1, c2 = one.mean(), other.mean(), (0.01 * peak) ** 2, (0.03 * peak) ** 2
+        top = (2 * m * n + c1) * (2 * moments[0, 1] + c2)
+        found.append(top / ((m**2 + n**2 + c1) * (moments[0, 0] + moments[1, 1] + c2)))
+    return torch.stack(found)
+
+
+class Block86(nn.Module):
+    def __init__(self, cin, cout):
+        super().__init__()
+        self.conv1 = nn.Conv2d(cin, cout, 3, 1, 1)
+        self.conv2 = nn.Conv2d(cout, cout, 3, 1, 1)
+        self.shortcut = nn.Conv2d(cin, cout, 1) if cin != cout else nn.Identity()
+
+    def forward(self, x, mistake=""):
+        branch = self.conv2(torch.relu(self.conv1(x)))
+        if mistake == "broadcast":
+            return x + branch
+        total = self.shortcut(x) + branch
+        return torch.relu(total) if mistake == "relu" else total
+
+
+class Net86(nn.Module):
+    """The residual U-Net; `mistake` puts a usual one in."""
+
+    def __init__(self, channels, w, mistake=""):
+        super().__init__()
+        sizes = {"enc1": (channels, w), "enc2": (w, 2 * w), "mid": (2 * w, 4 * w)}
+        sizes |= {"dec2": (6 * w, 2 * w), "dec1": (3 * w, w)}
+        for name, (cin, cout) in sizes.items():
+            self.add_module(name, Block86(cin, cout))
+        self.out, self.mistake = nn.Conv2d(w, channels, 1), mistake
+
+    def forward(self, x):
+        pool = F.avg_pool2d if self.mistake == "mean" else F.max_pool2d
+        mode = {"mode": "bilinear"} if self.mistake == "smooth" else {}
+        a = self.enc1(x)
+        b = self.enc2(pool(a, 2))
+        m = self.mid(pool(b, 2))
+        low, high = F.interpolate(m, size=b.shape[-2:], **mode), b
+        if self.mistake == "order":
+            low, high = high, low
+        h = self.dec2(torch.cat([low, high], 1))
+        low, high = F.interpolate(h, size=a.shape[-2:], **mode), a
+        if self.mistake == "order":
+            low, high = high, low
+        out = self.out(self.dec1(torch.cat([low, high], 1)))
+        return out if self.mistake == "no skip" else x - out if self.mistake == "minus" else x + out
+
+
+def net_86(channels, w, seed=0, mistake=""):
+    return shake(Net86(channels, w, mistake).double(), seed)
+
+
+MISTAKES_86 = {
+    "The skip around the whole network is missing: return x + out(…)": "no skip",
+    "The correction is subtracted: return x + out(…)": "minus",
+    "Concatenate what comes up first, then its partner": "order",
+    "pool is a max-pool": "mean",
+    "F.interpolate without a mode: the nearest pixel": "smooth",
+}
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-6-hidden-1", "points": 1}
+# Hidden test 8.6 · psnr and ssim_global, image by image · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+many_a = torch.rand(3, 2, 5, 4, generator=seeded(860))
+many_b = many_a.clone() + 0.2 * torch.randn(3, 2, 5, 4, generator=seeded(861))
+many_b[1] += 0.5
+more_a = 255 * torch.rand(2, 3, 4, 4, generator=seeded(862), dtype=torch.float64)
+more_b = more_a.clone() + 20 * torch.randn(2, 3, 4, 4, generator=seeded(863), dtype=torch.float64)
+psnr_one, psnr_byte = psnr_86(many_a, many_b, 1.0), psnr_86(more_a, more_b, 255.0)
+ssim_one, ssim_byte = ssim_86(many_a, many_b, 1.0).float(), ssim_86(more_a, more_b, 255.0)
+ssim_less, ssim_peak = ssim_86(many_a, many_b, 1.0, 1).float(), ssim_86(more_a, more_b, 1.0)
+pooled_mse = ((many_a - many_b) ** 2).mean()
+psnr_batch = (10 * torch.log10(1 / pooled_mse)).item()
+# Act
+psnr_got, psnr_more = psnr(many_a, many_b), psnr(more_a, more_b, 255.0)
+ssim_got, ssim_more = ssim_global(many_a, many_b), ssim_global(more_a, more_b, peak=255.0)
+# Assert
+check.close(
+    psnr_got,
+    psnr_one,
+    "psnr of three images",
+    ideas={
+        "One MSE over the batch: each image has its own": psnr_batch,
+    },
+    rtol=1e-4,
+    atol=1e-4,
+    hint="The mean runs over channels and pixels of one image",
+)
+check.close(
+    psnr_more,
+    psnr_byte,
+    "psnr with peak 255",
+    rtol=1e-4,
+    atol=1e-4,
+    hint="Where does peak come in?",
+)
+check.close(
+    ssim_got,
+    ssim_one,
+    "ssim_global of three images",
+    ideas={"Divide variances and covariance by n, not n - 1": ssim_less},
+    rtol=1e-4,
+    atol=1e-4,
+    hint="One window: all channels and pixels of one image",
+)
+check.close(
+    ssim_more,
+    ssim_byte,
+    "ssim_global with peak 255",
+    ideas={"c₁ and c₂ grow with the peak": ssim_peak},
+    rtol=1e-7,
+    atol=1e-7,
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-6-hidden-2", "points": 1}
+# Hidden test 8.6 · the measures at their limits · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+same_a = torch.rand(2, 1, 4, 4, generator=seeded(864))
+same_copy = same_a.clone()
+flat_a, flat_b = torch.zeros(1, 1, 3, 3), torch.full((1, 1, 3, 3), 0.5)
+infinite = torch.full((2,), float("inf"))
+capped = torch.full((2,), 100.0)
+flat_true = torch.tensor([1e-4 / (0.25 + 1e-4)])
+turned_true = ssim_86(same_a.flip(2), same_a, 1.0).float()
+# Act
+same_psnr, same_ssim = psnr(same_a, same_copy), ssim_global(same_a, same_copy)
+flat_ssim, black_ssim = ssim_global(flat_a, flat_b), ssim_global(flat_a, flat_a)
+there_86, back_86 = ssim_global(same_a.flip(2), same_a), ssim_global(same_a, same_a.flip(2))
+# Assert
+check.close(
+    same_psnr,
+    infinite,
+    "psnr of equal images",
+    ideas={"Equal images give infinity: no bound, no small number added": capped},
+    hint="An MSE of 0 gives infinity: add nothing to it",
+)
+check.close(same_ssim, torch.ones(2), "ssim_global of equal images", rtol=1e-4)
+check.close(flat_ssim, flat_true, "ssim_global of two flat images", rtol=1e-3)
+check.close(black_ssim, torch.ones(1), "ssim_global of two black images", rtol=1e-4)
+check.close(there_86, turned_true, "ssim_global of an image and its mirror image", rtol=1e-3)
+check.close(back_86, turned_true, "the same with the images exchanged", rtol=1e-3)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-6-hidden-3", "points": 1}
+# Hidden test 8.6 · ResConv with shaken weights, gradients too · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+blocks_86 = [(1, 6), (4, 4), (5, 2)]
+frames_86 = [
+    torch.randn(2, blocks_86[k][0], 5, 7, generator=seeded(865 + k), dtype=torch.float64)
+    for k in range(3)
+]
+ups_86 = [
+    torch.randn(2, blocks_86[k][1], 5, 7, generator=seeded(868 + k), dtype=torch.float64)
+    for k in range(3)
+]
+twins_86 = [shake(Block86(*blocks_86[k]).double(), k) for k in range(3)]
+steps_true = [one_step(twins_86[k], frames_86[k], ups_86[k]) for k in range(3)]
+values_true = [one["output"] for one in steps_true]
+relu_86 = [twins_86[k](frames_86[k].clone(), "relu").detach() for k in range(3)]
+spread_86 = [
+    twins_86[0](frames_86[0].clone(), "broadcast").detach(),
+    values_true[1].clone(),
+    values_true[2].clone(),
+]
+# Act
+steps_86 = [
+    one_step(shake(ResConv(*blocks_86[k]).double(), k), frames_86[k], ups_86[k]) for k in range(3)
+]
+values_86 = [steps_86[k]["output"] for k in range(3)]
+# Assert
+check.close(
+    values_86,
+    values_true,
+    "three ResConvs",
+    ideas={
+        "A ReLU follows the addition; nothing does": relu_86,
+        "One channel was broadcast over many: project it": spread_86,
+    },
+    rtol=1e-8,
+    atol=1e-8,
+    hint="shortcut(x) + conv2(relu(conv1(x))), all convolutions with bias",
+)
+check.close(
+    steps_86,
+    steps_true,
+    "outputs, gradients and weights",
+    rtol=1e-8,
+    atol=1e-8,
+    hint="No batch norm, no other weights; both paths pass gradients on",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-6-hidden-4", "points": 2}
+# Hidden test 8.6 · ResUNet with shaken weights · 2 points
+### BEGIN HIDDEN TESTS
+# Arrange
+x_86 = torch.randn(2, 2, 12, 16, generator=seeded(871), dtype=torch.float64)
+unet_true = net_86(2, 3)(x_86.clone()).detach()
+unet_shapes = {name: tuple(t.shape) for name, t in net_86(2, 3).state_dict().items()}
+unet_ideas = {
+    text: net_86(2, 3, mistake=name)(x_86.clone()).detach() for text, name in MISTAKES_86.items()
+}
+# Act
+unet_net = shake(ResUNet(2, 3).double())
+unet_mine = observe.shapes(observe.state(unet_net))
+unet_out = observe.copy(unet_net(x_86.clone()))
+# Assert
+check.equal(
+    unet_mine,
+    unet_shapes,
+    "names and shapes of all weights",
+    hint="enc1, enc2, mid, dec2, dec1 are ResConvs, out a 1×1 convolution; nothing else has weights",
+)
+check.close(
+    unet_out,
+    unet_true,
+    "the output",
+    ideas=unet_ideas,
+    rtol=1e-8,
+    atol=1e-8,
+    hint="Each long skip joins equal sizes: b with what comes from mid, a with what comes from dec2",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-6-hidden-5", "points": 1}
+# Hidden test 8.6 · sizes that do not divide by 4 · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_odd = torch.randn(1, 1, 15, 30, generator=seeded(872), dtype=torch.float64)
+x_four = torch.randn(3, 1, 4, 7, generator=seeded(873), dtype=torch.float64)
+odd_true = net_86(1, 2, seed=1)(x_odd.clone()).detach()
+four_true = net_86(1, 2, seed=1)(x_four.clone()).detach()
+# Act
+odd_net = shake(ResUNet(1, 2).double(), 1)
+odd_out, four_out = observe.copy(odd_net(x_odd)), observe.copy(odd_net(x_four))
+# Assert
+check.close(
+    odd_out,
+    odd_true,
+    "an image of 15×30",
+    rtol=1e-8,
+    atol=1e-8,
+    hint="Bring up to the size of the partner, not to the double",
+)
+check.close(four_out, four_true, "three images of 4×7", rtol=1e-8, atol=1e-8)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-6-hidden-6", "points": 1}
+# Hidden test 8.6 · gradients reach every weight, other samples do not matter · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_grad86 = torch.randn(3, 1, 8, 8, generator=seeded(874), dtype=torch.float64)
+up_grad86 = torch.randn(3, 1, 8, 8, generator=seeded(875), dtype=torch.float64)
+x_kept86 = x_grad86.clone()
+grad_true86 = one_step(net_86(1, 3, seed=2), x_grad86, up_grad86)
+alone_true86 = grad_true86["output"].clone()
+# Act
+grad_net86 = shake(ResUNet(1, 3).double(), 2)
+grad_86 = one_step(grad_net86, x_grad86, up_grad86)
+with torch.no_grad():
+    given_86 = x_grad86.clone()
+    alone_86 = torch.cat([grad_net86(given_86[k : k + 1]) for k in range(3)])
+single_86, x_after86 = observe.copy(alone_86), observe.copy(given_86)
+# Assert
+check.close(
+    grad_86,
+    grad_true86,
+    "output, gradients and weights",
+    rtol=1e-7,
+    atol=1e-7,
+    hint="No detach, no no_grad: both kinds of skip pass gradients on",
+)
+check.close(single_86, alone_true86, "the images one by one", rtol=1e-8, atol=1e-8)
+check.unchanged(x_after86, x_kept86, "x")
+### END HIDDEN TESTS
+
+
+# %% nbgrader={"grade_id": "ex-8-7-reference", "points": 0}
+### BEGIN HIDDEN TESTS
+def dense_87_true(cin, layers, growth, squeeze=4):
+    """torchvision's dense block."""
+    whole = models.DenseNet(
+        growth, (layers,), num_init_features=cin, bn_size=squeeze, num_classes=1
+    )
+    return whole.features.denseblock1
+
+
+def transition_87_true(cin, cout):
+    """torchvision's transition; its whole networks fix cout to half of cin, the class does not."""
+    return models.densenet._Transition(cin, cout)
+
+
+class Net87(nn.Module):
+    def __init__(self, counts, growth, classes):
+        super().__init__()
+        channels, self.order = 2 * growth, []
+        self.stem = nn.Conv2d(3, channels, 3, 1, 1, bias=False)
+        for k, layers in enumerate(counts):
+            self.add_module(f"block{k + 1}", dense_87_true(channels, layers, growth))
+            self.order.append(f"block{k + 1}")
+            channels += layers * growth
+            if k + 1 < len(counts):
+                self.add_module(f"transition{k + 1}", transition_87_true(channels, channels // 2))
+                self.order.append(f"transition{k + 1}")
+                channels //= 2
+        self.norm, self.fc = nn.BatchNorm2d(channels), nn.Linear(channels, classes)
+
+    def forward(self, x, relu=True):
+        x = self.stem(x)
+        for name in self.order:
+            x = getattr(self, name)(x)
+        x = self.norm(x)
+        return self.fc((F.relu(x) if relu else x).mean(dim=(2, 3)))
+
+
+def newest_first(block, x):
+    """New channels are put before the old ones."""
+    for layer in block.children():
+        x = torch.cat([layer(x), x], 1)
+    return x
+
+
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-7-hidden-1", "points": 2}
+# Hidden test 8.7 · equal to torchvision's dense block, weights copied · 2 points
+### BEGIN HIDDEN TESTS
+# Arrange
+settings_87 = [(6, 4, 3), (5, 1, 2), (4, 3, 2, 3), (3, 12, 1)]
+frames_87 = [
+    torch.randn(2, settings_87[k][0], 5, 7, generator=seeded(870 + k), dtype=torch.float64)
+    for k in range(4)
+]
+twins_87 = [shake(dense_87_true(*setting).double()).eval() for setting in settings_87]
+dense_true = [b(x.clone()).detach() for b, x in zip(twins_87, frames_87, strict=True)]
+newest_87 = [newest_first(b, x.clone()).detach() for b, x in zip(twins_87, frames_87, strict=True)]
+dense_shapes = {name: tuple(t.shape) for name, t in twins_87[2].state_dict().items()}
+# Act
+dense_mine = observe.shapes(observe.state(DenseBlock(*settings_87[2])))
+outs_87 = [
+    shake(DenseBlock(*settings_87[k]).double()).eval()(frames_87[k].clone()) for k in range(4)
+]
+# Assert
+check.equal(
+    dense_mine,
+    dense_shapes,
+    "names and shapes in the state of a block",
+    hint="denselayer1, …, each with norm1, conv1, norm2, conv2, no biases in convolutions",
+)
+check.close(
+    outs_87,
+    dense_true,
+    "four dense blocks in eval mode",
+    ideas={
+        "The order is the input, then the outputs of layers 1, 2, …: new channels go last": newest_87,
+    },
+    rtol=1e-8,
+    atol=1e-8,
+    hint="Each layer: norm1, ReLU, conv1, norm2, ReLU, conv2, on the input and all earlier outputs, unactivated",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-7-hidden-2", "points": 1}
+# Hidden test 8.7 · equal to torchvision's transition · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_move = torch.randn(2, 6, 7, 10, generator=seeded(880), dtype=torch.float64)
+move_ref = shake(transition_87_true(6, 4).double(), 1).eval()
+move_true = move_ref(x_move.clone()).detach()
+move_activated = move_ref.conv(F.relu(move_ref.norm(x_move.clone()))).detach()
+move_max = F.max_pool2d(move_activated, 2)
+move_plain = F.avg_pool2d(move_ref.conv(move_ref.norm(x_move.clone())).detach(), 2)
+x_move_kept = x_move.clone()
+# Act
+move_net = shake(Transition(6, 4).double(), 1).eval()
+with torch.no_grad():
+    move_out = move_net(x_move).clone()
+moved_87, x_moved = observe.copy(move_out), observe.copy(x_move)
+# Assert
+check.close(
+    moved_87,
+    move_true,
+    "Transition(6, 4) in eval mode, image 7×10",
+    ideas={
+        "The pool is an average, not a maximum": move_max,
+        "The ReLU is missing": move_plain,
+    },
+    rtol=1e-8,
+    atol=1e-8,
+    hint="norm, ReLU, conv 1×1 without bias, average pool 2×2",
+)
+check.unchanged(x_moved, x_move_kept, "x")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-7-hidden-3", "points": 1}
+# Hidden test 8.7 · a block's step in train mode: output, gradients, statistics · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_step87 = torch.randn(3, 4, 6, 5, generator=seeded(881), dtype=torch.float64)
+above_87 = torch.randn(3, 10, 6, 5, generator=seeded(882), dtype=torch.float64)
+step_true87 = one_step(shake(dense_87_true(4, 3, 2).double(), 2), x_step87, above_87)
+# Act
+step_87 = one_step(shake(DenseBlock(4, 3, 2).double(), 2), x_step87, above_87)
+# Assert
+check.close(
+    step_87,
+    step_true87,
+    "DenseBlock(4, 3, 2)",
+    rtol=1e-7,
+    atol=1e-7,
+    hint="Each layer runs once and reads all earlier outputs, so each output gets gradients from all later layers",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-7-hidden-4", "points": 1}
+# Hidden test 8.7 · other samples do not matter in eval mode, x is not written to · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+x_crowd87 = 2 * torch.randn(4, 6, 5, 5, generator=seeded(883), dtype=torch.float64) + 1
+x_kept87 = x_crowd87.clone()
+crowd_ref87 = shake(dense_87_true(6, 3, 2).double(), 3).eval()
+crowd_true87 = crowd_ref87(x_crowd87.clone()).detach()
+crowd_order87 = crowd_true87[[2, 0, 3, 1]].clone()
+crowd_train87 = crowd_ref87.train()(x_crowd87.clone()).detach()
+# Act
+one_87 = shake(DenseBlock(6, 3, 2).double(), 3).eval()
+with torch.no_grad():
+    given_87 = x_crowd87.clone()
+    whole_87 = one_87(given_87).clone()
+    alone_87 = torch.cat([one_87(x_crowd87[k : k + 1].clone()) for k in range(4)])
+    order_87 = one_87(x_crowd87[[2, 0, 3, 1]])
+x_after87, together_87 = observe.copy(given_87), observe.copy(whole_87)
+single_87, turned_87 = observe.copy(alone_87), observe.copy(order_87)
+# Assert
+check.unchanged(x_after87, x_kept87, "x")
+check.close(
+    together_87,
+    crowd_true87,
+    "four images together",
+    ideas={"The statistics of the batch are used in eval mode too": crowd_train87},
+    rtol=1e-8,
+    atol=1e-8,
+)
+check.close(
+    single_87,
+    crowd_true87,
+    "the same images one by one",
+    rtol=1e-8,
+    atol=1e-8,
+    hint="An image's output depends on its company: in eval mode use running statistics",
+)
+check.close(turned_87, crowd_order87, "the images in another order", rtol=1e-8, atol=1e-8)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-7-hidden-5", "points": 2}
+# Hidden test 8.7 · a whole DenseNet: values and gradients · 2 points
+### BEGIN HIDDEN TESTS
+# Arrange
+scene_x = torch.randn(3, 3, 12, 8, generator=seeded(884), dtype=torch.float64)
+scene_up = torch.randn(3, 5, generator=seeded(885), dtype=torch.float64)
+scene_ref = shake(Net87([2, 3, 1], 3, 5).double(), 4).eval()
+scene_true = scene_ref(scene_x.clone()).detach()
+scene_flat = scene_ref(scene_x.clone(), relu=False).detach()
+scene_step = one_step(scene_ref, scene_x, scene_up)
+# Act
+scene_net = shake(DenseNet([2, 3, 1], 3, 5).double(), 4).eval()
+scene_out = observe.copy(scene_net(scene_x))
+scene_mine = one_step(scene_net, scene_x, scene_up)
+# Assert
+check.close(
+    scene_out,
+    scene_true,
+    "scores of DenseNet([2, 3, 1], 3, 5) in eval mode",
+    ideas={"The ReLU after the last norm is missing": scene_flat},
+    rtol=1e-7,
+    atol=1e-7,
+    hint="stem, block1, transition1, block2, …, norm, ReLU, the average over all pixels, fc",
+)
+check.close(
+    scene_mine,
+    scene_step,
+    "one step in train mode: output, gradients, state",
+    rtol=1e-6,
+    atol=1e-6,
+    hint="Every part must be registered under its name and used once",
+)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade_id": "ex-8-7-hidden-6", "points": 1}
+# Hidden test 8.7 · the size of other DenseNets · 1 point
+### BEGIN HIDDEN TESTS
+# Arrange
+sizes_true = [
+    {name: tuple(t.shape) for name, t in Net87(*setting).state_dict().items()}
+    for setting in (([4, 4, 4], 12, 10), ([3], 4, 2), ([1, 1, 1, 1], 5, 3))
+]
+# Act
+sizes_87 = [
+    observe.shapes(observe.state(DenseNet([4, 4, 4], 12))),
+    observe.shapes(observe.state(DenseNet([3], 4, 2))),
+    observe.shapes(observe.state(DenseNet((1, 1, 1, 1), 5, classes=3))),
+]
+# Assert
+check.equal(
+    sizes_87,
+    sizes_true,
+    "names and shapes in the states of three networks",
+    hint="Channels grow by layers · growth in a block and are halved, rounded down, between blocks; none after the last",
+)
+### END HIDDEN TESTS
