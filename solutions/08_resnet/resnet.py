@@ -21,7 +21,7 @@
 # - prove that a block is *the* block: shake its weights, copy them across, compare the outputs;
 # - use three probes: a dead branch, another sample in the batch, the gradient at the first layer.
 #
-# Reading: 50 minutes · exercises: 144 minutes · 57 points
+# Reading: 50 minutes · exercises: 159 minutes · 57 points
 
 # %% tags=["setup"]
 import zlib
@@ -358,20 +358,21 @@ class BasicBlock(nn.Module):
 image_81 = torch.ones(2, 16, 8, 8)
 # Act
 same_81, halved_81 = BasicBlock(16, 16), BasicBlock(16, 32, 2)
-sizes_81 = observe.shapes([same_81(image_81), BasicBlock(16, 32)(image_81), halved_81(image_81)])
-parts_81 = observe.shapes(observe.state(same_81))
+outs_81 = [same_81(image_81), BasicBlock(16, 32)(image_81), halved_81(image_81)]
+sizes_81 = observe.shapes([*outs_81, BasicBlock(16, 16, 2)(image_81)])
+parts_81 = sorted(observe.state(same_81))
 learned_81 = sorted(n for n, _ in halved_81.named_parameters())
 factor_81 = BasicBlock.expansion
 text = observe.source(BasicBlock)
 # Assert
 check.equal(
     sizes_81,
-    [(2, 16, 8, 8), (2, 32, 8, 8), (2, 32, 4, 4)],
-    "output shapes of BasicBlock(16, 16), (16, 32) and (16, 32, 2)",
+    [(2, 16, 8, 8), (2, 32, 8, 8), (2, 32, 4, 4), (2, 16, 4, 4)],
+    "output shapes of BasicBlock(16, 16), (16, 32), (16, 32, 2) and (16, 16, 2)",
     hint="The stride stands in conv1 and in the shortcut; padding=1 keeps the size",
 )
 check.equal(
-    sorted(parts_81),
+    parts_81,
     sorted(
         ["conv1.weight", "conv2.weight"]
         + [
@@ -1933,6 +1934,9 @@ xs_81 = [
 ]
 blocks_81 = [basic_81(*setting).eval() for setting in SETTINGS_81]
 true_81 = [b(x.clone()).detach() for b, x in zip(blocks_81, xs_81, strict=True)]
+mixed_81 = [
+    basic_81(*setting)(x.clone()).detach() for setting, x in zip(SETTINGS_81, xs_81, strict=True)
+]
 ideas_81 = listed([mistakes_81(b, x.clone()) for b, x in zip(blocks_81, xs_81, strict=True)])
 # Act
 outs_81 = [shake(BasicBlock(*settings_81[k]).double()).eval()(xs_81[k].clone()) for k in range(4)]
@@ -1941,7 +1945,7 @@ check.close(
     outs_81,
     true_81,
     "four blocks in eval mode",
-    ideas=ideas_81,
+    ideas={**ideas_81, "The statistics of the batch are used in eval mode too": mixed_81},
     rtol=1e-8,
     atol=1e-8,
     hint="Go along the drawing, arrow by arrow; downsample ends with a batch norm",
@@ -2078,8 +2082,7 @@ plain_net, skip_net = Stack(6, 5, False).double(), Stack(6, 5, True).double()
 names_plain, names_skip = sorted(plain_net.state_dict()), sorted(skip_net.state_dict())
 plain_net.load_state_dict(given_82)
 skip_net.load_state_dict(given_82)
-with torch.no_grad():
-    plain_out, skip_out = plain_net(x_82), skip_net(x_82)
+plain_out, skip_out = observe.copy(plain_net(x_82)), observe.copy(skip_net(x_82))
 x_after82 = observe.copy(x_82)
 # Assert
 check.equal(names_plain, names_true, "names without skips", hint="One ModuleList called layers")
@@ -2288,6 +2291,9 @@ ideas_83 = {
     ]
     for message, kind in kinds_83.items()
 }
+ideas_83["The statistics of the batch are used in eval mode too"] = [
+    preact_83(*s)(x.clone()).detach() for s, x in zip(settings_83, frames_83, strict=True)
+]
 # Act
 outs_83 = [
     shake(PreActBlock(*settings_83[k]).double()).eval()(frames_83[k].clone()) for k in range(4)
@@ -2695,6 +2701,9 @@ frames_85 = [
 necks_85 = [neck_85(*setting).eval() for setting in SETTINGS_85]
 necks_true = [b(x.clone()).detach() for b, x in zip(necks_85, frames_85, strict=True)]
 necks_wrong = [mistakes_85(b, x.clone()) for b, x in zip(necks_85, frames_85, strict=True)]
+mixed_85 = [
+    neck_85(*setting)(x.clone()).detach() for setting, x in zip(SETTINGS_85, frames_85, strict=True)
+]
 ideas_85 = {name: [one[name].detach() for one in necks_wrong] for name in necks_wrong[0]}
 # Act
 outs_85 = [
@@ -2705,7 +2714,7 @@ check.close(
     outs_85,
     necks_true,
     "five bottlenecks in eval mode",
-    ideas=ideas_85,
+    ideas={**ideas_85, "The statistics of the batch are used in eval mode too": mixed_85},
     rtol=1e-8,
     atol=1e-8,
     hint="1×1, 3×3 with the stride and padding 1, 1×1, each with its batch norm; downsample ends with a batch norm",
