@@ -184,15 +184,15 @@ for name, depth, skip in [
 bands(losses, title="Deeper is worse, but not with skips", xlabel="epoch", ylabel="training loss")
 
 # %% [markdown]
-# Thirty-two plain layers have the highest *training* loss. Overfitting means low training error and high test error; here the net fails at the task it was shown. That is **degradation**. The test error alone proves nothing, as overfitting raises it too.
+# Thirty-two plain layers have the highest *training* loss: the net fails at the task it was shown. That is **degradation**. Overfitting raises only the test error.
 #
-# The same 32 layers with skips, and with as many weights, learn. At 10 layers the test accuracies of the two kinds overlap: to see what skips do, take thirty layers or more, and several seeds.
+# With skips the same 32 layers learn. At 10 layers the test accuracies of both kinds overlap: to see what skips do, take thirty layers and several seeds.
 #
-# An *ensemble* of such networks won ImageNet 2015 with 3.57 % *top-5* error (the right class not among five guesses). That number is often given to ResNet-152 alone.
+# An *ensemble* of such nets, not ResNet-152 alone as you may read, won ImageNet 2015 with 3.57 % *top-5* error (right class not among five guesses).
 #
 # ## Learn the difference
 #
-# Let some layers compute F(x), and pass on **y = x + F(x)**. If doing nothing is best, F has only to be 0. The path around F is the *skip* or *shortcut*.
+# Let some layers compute F(x), and pass on **y = x + F(x)**. The way around F is the *skip* or *shortcut*.
 #
 # Its Jacobian is I + J, with J that of F. You may read "1 + F′ cannot vanish".
 
@@ -224,10 +224,10 @@ for depth, w in enumerate(W, 1):
 # x ─┬─ conv 3×3 (stride) ─ bn ─ ReLU ─ conv 3×3 ─ bn ─ (+) ─ ReLU ─ y
 #    └──────────────── x, or a projection of x ──────────┘
 # ```
-#
-# Batch norm (bn) subtracts each channel's mean, so a bias before it is lost: leave it out. It keeps for each channel a scale γ (`weight`), a shift β (`bias`) and running statistics, a mean and a variance. In train mode it normalises with the batch and updates the running statistics; in eval mode it uses them.
 
 # %% [markdown]
+# Batch norm (bn) subtracts each channel's mean, so a bias before it is lost: leave it out. It keeps for each channel a scale γ (`weight`), a shift β (`bias`) and running statistics, a mean and a variance. In train mode it normalises with the batch and updates the running statistics; in eval mode it uses them.
+#
 # With a stride of 2 or other channels, x has another shape than F(x) and cannot be added. Two cures from the paper:
 #
 # - **projection**: a 1×1 convolution with the same stride, then batch norm;
@@ -858,7 +858,7 @@ for mode in (True, False):
     print(f"{name:5} image 0 moves by {moved:.2f}; in another order by {shuffled.abs().max():.2f}")
 
 # %% [markdown]
-# Run this probe on every network with batch norm before you ship it: a forgotten `eval()`, or a norm without running statistics, fails at once. The hidden tests run it on your blocks.
+# Run this probe on every network with batch norm: a forgotten `eval()` fails at once. The hidden tests run it on your blocks.
 #
 # ## A whole ResNet
 #
@@ -1697,23 +1697,22 @@ for name, net in nets.items():
     print(f"{name}: {weights(net):7,} weights, {kept(net, torch.ones(1, 3, 32, 32)):9,} kept")
 
 # %% [markdown]
-# The strictest test of all: your blocks in somebody else's network, and its answer does not move.
+# Your blocks in somebody else's network, and its answer does not move.
 #
-# Density saves weights and spends memory ("kept" for the way back): each layer concatenates and normalises all that came before.
+# Density saves weights and spends memory: each layer copies all before it.
 #
 # ## Rules of thumb
 #
-# - Start with ResNet-18. Deeper while the *training* error is high; bottlenecks beyond 34 layers.
+# - Start with ResNet-18. Go deeper while the *training* error is high.
 # - Shortcut: x itself, or a 1×1 projection where shapes differ.
-# - Below ten layers, skips bring little.
 #
 # | You see | Look for |
 # |---|---|
 # | a shape error in the addition | stride or channels in the branch alone |
-# | shapes fit, training is poor | broadcast channel; ReLU before the addition; activated shortcut |
+# | poor training | broadcast channel; ReLU before the addition |
 # | no attribute `expansion` | a block that does not declare it |
 # | the input changes | `x += …` |
-# | good in training, odd one by one | `eval()` forgotten |
+# | odd answers one by one | `eval()` forgotten |
 
 # %% [markdown]
 # ## What to remember
