@@ -127,7 +127,7 @@ def weights(module):
 #
 # In 2015 Kaiming He and colleagues trained a plain network of 20 layers and one of 56 on the same images. The deeper one was worse on the test images. You may read the explanation "too many parameters, it overfits".
 #
-# That would be odd. The deep network can copy the shallow one and let its other layers pass their input on unchanged. So a good solution exists; the question is whether training finds it.
+# That would be odd. The deep network can copy the shallow one and let its other layers pass their input on unchanged. So a good solution exists; the question is whether training finds it. After the question below, eight small networks train, for about a quarter of a minute.
 
 # %% [markdown]
 # ### Predict 8.1 · Which number decides?
@@ -543,7 +543,7 @@ title = "Gradient through 50 layers, five seeds"
 bands(ratios, title=title, xlabel="layer", ylabel="gradient norm, last layer = 1", log=True)
 
 # %% [markdown]
-# Plain layers with PyTorch's default start vanish: 10⁻¹⁹ at the first layer. He initialisation alone cures that, without any skip. Batch norm in a plain net turns it round: the gradient *explodes* toward the first layer. With skips, first and last differ by a factor of ten or so, for all five seeds.
+# Plain layers with PyTorch's default start vanish: 10⁻¹⁹ at the first layer. He initialisation alone cures that, without any skip. Batch norm in a plain net turns it round: the gradient *explodes* toward the first layer. With skips, first and last differ by a factor of twenty or so at most, for all five seeds.
 #
 # So vanishing gradients and degradation are two things. Skips help with both, but are not the only cure of the first.
 #
@@ -1010,7 +1010,7 @@ x = torch.randn(2, 3, 64, 64, generator=seeded(8))
 with torch.no_grad():
     difference = (yours(x) - theirs(x)).abs().max() / theirs(x).abs().max()
 print(
-    f"{weights(yours):,} weights of torchvision's ResNet-18, relative difference {difference:.4f}"
+    f"{weights(yours):,} weights as in torchvision's ResNet-18, relative difference {difference:.4f}"
 )
 
 # %% [markdown]
@@ -1033,7 +1033,7 @@ history = gradus.fit(net, batches, F.cross_entropy, sgd, epochs=3, val_loader=ex
 plots.curves(history, title="ResNet-18, width 8")
 
 # %% [markdown]
-# It learns the shapes in three epochs; the validation curve lags behind, as the running statistics do.
+# It learns the shapes in three epochs; the validation curve lags behind, since running statistics follow slowly.
 #
 # At full size, ResNet-18 passes 90 % on CIFAR-10, with augmentation, a schedule and time: minutes on a good graphics card, but more than an hour for *each* of thirty epochs on one core. So it is not graded. With the real set on your disk (`data/README.md` says how), your class, unchanged, runs it:
 #
@@ -1232,7 +1232,7 @@ for name in ("resnet18", "resnet34", "resnet50", "resnet101", "densenet121"):
         print(f"{name:11} {weights(getattr(models, name)()) / 1e6:5.1f} million (1000 classes)")
 
 # %% [markdown]
-# One class, five networks: only `block` and `counts` changed. In the paper the stride stands in the first 1×1, which throws three of four pixels away unseen; torchvision moved it to the 3×3, and so did you. Whether ResNet-50 classifies better than 34 is to be measured, not assumed.
+# One class, and every ResNet of the table: only `block` and `counts` change. In the paper the stride stands in the first 1×1, which throws three of four pixels away unseen; torchvision moved it to the 3×3, and so did you. Whether ResNet-50 classifies better than 34 is to be measured, not assumed.
 #
 # ## Skips for images
 #
@@ -1467,7 +1467,7 @@ check.close(
     },
 )
 
-# %% tags=["demo"] alt="Four rows of eight digits: noisy, cleaned by the network, and the originals. The cleaned digits are smooth and readable and close to the originals."
+# %% tags=["demo"] alt="Three rows of eight digits: noisy, cleaned by the network, and the originals. The cleaned digits are smooth and readable and close to the originals."
 clean = [F.avg_pool2d(d.images / 255, 2) for d in (digits, gradus.load("mnist", train=False))]
 noisy = [c + 0.3 * torch.randn(c.shape, generator=seeded(i)) for i, c in enumerate(clean)]
 gradus.seed_everything(0)
