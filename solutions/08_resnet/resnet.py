@@ -1194,12 +1194,12 @@ shift_true = torch.tensor([0.0, 0.0, 0.0, 1.0]).reshape(1, 4, 1, 1)
 unshifted = neck_true.clone()
 whole_neck, zero_neck = x_neck.clone(), torch.zeros(1, 4, 1, 1)
 # Act
-neck_85 = Bottleneck(4, 1).eval()
-nn.init.zeros_(neck_85.bn3.weight)
-nn.init.zeros_(neck_85.bn3.bias)
-dead_85 = observe.copy(neck_85(x_neck))
-nn.init.constant_(neck_85.bn3.bias, -3.0)
-shifted_85 = neck_85(x_neck)
+lone_85 = Bottleneck(4, 1).eval()
+nn.init.zeros_(lone_85.bn3.weight)
+nn.init.zeros_(lone_85.bn3.bias)
+dead_85 = observe.copy(lone_85(x_neck))
+nn.init.constant_(lone_85.bn3.bias, -3.0)
+shifted_85 = lone_85(x_neck)
 # Assert
 check.close(
     dead_85,
