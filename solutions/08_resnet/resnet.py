@@ -1003,6 +1003,7 @@ check.equal(
 # %%
 for name, counts in {"ResNet-18": [2, 2, 2, 2], "ResNet-34": [3, 4, 6, 3]}.items():
     print(f"{name}: {weights(ResNet(BasicBlock, counts)):,} weights for small images")
+print("with a block that has no expansion:", observe.error(ResNet, nn.Conv2d, [1] * 4)["message"])
 theirs = shake(models.resnet18()).eval()
 yours = ResNet(BasicBlock, [2, 2, 2, 2], classes=1000, small=False).eval()
 yours.load_state_dict(theirs.state_dict())
@@ -1016,7 +1017,7 @@ print(
 # %% [markdown]
 # Your block in your ResNet is torchvision's ResNet-18. With the set of weights called `models.ResNet18_Weights.DEFAULT` on your disk you could load them into your own class, and chapter 16 will.
 #
-# If the first block class you write has no `expansion`, the network stops with an AttributeError: it reads the number from every block, so every block declares it, also where it is 1.
+# The network reads `expansion` from its block class, so every class declares it, also where it is 1.
 #
 # Now a small one, an eighth of the width, on the coloured shapes. It takes a few seconds.
 
