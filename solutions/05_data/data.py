@@ -1851,6 +1851,7 @@ check.equal(exact_8, 1, "length where one window fits exactly")
 by_time = [list(range(29 - 6)), list(range(29, 80 - 6)), list(range(80, 100 - 6))]
 cut_down = [list(range(28 - 6)), list(range(28, 80 - 6)), list(range(80, 100 - 6))]
 ungapped = [list(range(29)), list(range(29, 80)), list(range(80, 94))]
+one_short = [list(range(29 - 7)), list(range(29, 80 - 7)), list(range(80, 100 - 7))]
 sized = [list(range(28 - 6)), list(range(28, 79 - 6)), list(range(79, 99 - 6))]
 one_more = [list(range(29 - 5)), list(range(29, 80 - 5)), list(range(80, 100 - 5))]
 # Act
@@ -1867,9 +1868,10 @@ check.equal(
         "int() cut 0.29 · 100 down to 28: round": cut_down,
         "The gap is missing: a window belongs to a part if its last point does": ungapped,
         "One window too many in each part: it reaches one point into the next": one_more,
+        "The last window of each part is missing: a range leaves its end out": one_short,
         "int() cut down the size of each part: round the cuts, not the sizes": sized,
     },
-    hint="The cuts lie at round(n · (f₁ + … + fₖ))",
+    hint="Cut at round(n · (f₁ + … + fₖ)); the last w + h - 1 starts before a cut have no window",
 )
 check.equal(
     starts_tiny,
@@ -2017,7 +2019,15 @@ scaler_s.fit(single_54.clone())
 forward_s = observe.copy(scaler_s.transform(single_54.clone()))
 backward_s = observe.copy(scaler_s.inverse(scaler_s.transform(single_54.clone())))
 # Assert
-check.close(forward_d, double_scaled, "a float64 table", rtol=1e-9, atol=1e-9, dtype=True)
+check.close(
+    forward_d,
+    double_scaled,
+    "a float64 table",
+    rtol=1e-9,
+    atol=1e-9,
+    dtype=True,
+    hint="(x - mean) / scale in the dtype of the table, divisor N, nothing added to the scale",
+)
 check.close(backward_d, double_back, "there and back", rtol=1e-12, dtype=True)
 check.close(forward_s, single_scaled, "a float32 table", rtol=1e-4, atol=1e-5, dtype=True)
 check.close(
