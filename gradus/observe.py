@@ -41,6 +41,20 @@ def state(module: nn.Module) -> dict[str, torch.Tensor] | None:
     return copy(dict(module.state_dict())) if isinstance(module, nn.Module) else None
 
 
+def fill(module: nn.Module, weights: dict[str, torch.Tensor]) -> dict[str, tuple] | None:
+    """Load ``weights`` into the module, if its names and shapes are just theirs.
+
+    Gives the names and shapes that the module has, to compare with ``shapes(weights)``: where they
+    differ nothing is written and nothing raised. None if it is not a module.
+    """
+    own = shapes(state(module))
+    if not isinstance(own, dict):
+        return None
+    if own == shapes(weights):
+        module.load_state_dict(weights)
+    return own
+
+
 def gradients(
     owner: nn.Module | dict[str, torch.Tensor],
 ) -> dict[str, torch.Tensor | None] | None:

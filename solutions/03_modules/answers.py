@@ -323,6 +323,18 @@ def per_layer(model):
         sizes[layer] = sizes.get(layer, 0) + p.numel()
     return sizes
 
+# %% 3.2 wrong "compares the flag with requires_grad" expect "not only the frozen ones"
+def count(model, trainable_only=False):
+    return sum(p.numel() for p in model.parameters() if p.requires_grad == trainable_only)
+
+
+def per_layer(model):
+    sizes = {}
+    for name, p in model.named_parameters():
+        layer = name.rpartition(".")[0]
+        sizes[layer] = sizes.get(layer, 0) + p.numel()
+    return sizes
+
 # %% 3.2 wrong "counts tensors" expect "use numel()"
 def count(model, trainable_only=False):
     return len([p for p in model.parameters() if p.requires_grad or not trainable_only])
@@ -646,6 +658,177 @@ def copy_weights(source, target, names):
     for mine, theirs in names.items():
         target.get_submodule(theirs).load_state_dict(source.get_submodule(mine).state_dict())
 
+# %% 3.3 wrong "splits at the first dot" expect "Is each name taken whole?"
+class Custom(nn.Module):
+    def __init__(self, inputs, hidden, outputs):
+        super().__init__()
+        self.first = nn.Linear(inputs, hidden)
+        self.norm = nn.BatchNorm1d(hidden)
+        self.second = nn.Linear(hidden, outputs)
+
+    def forward(self, x, look=False):
+        h = torch.relu(self.norm(self.first(x)))
+        return (self.second(h), h) if look else self.second(h)
+
+
+def copy_weights(source, target, names):
+    state = {}
+    for key, value in source.state_dict().items():
+        layer, _, entry = key.partition(".")
+        if layer in names:
+            state[f"{names[layer]}.{entry}"] = value
+    wanted = {key: value.shape for key, value in target.state_dict().items()}
+    if {key: value.shape for key, value in state.items()} != wanted:
+        raise ValueError("does not fit")
+    target.load_state_dict(state)
+
+# %% 3.3 wrong "a beginning of a name is enough" expect "was taken for a beginning"
+class Custom(nn.Module):
+    def __init__(self, inputs, hidden, outputs):
+        super().__init__()
+        self.first = nn.Linear(inputs, hidden)
+        self.norm = nn.BatchNorm1d(hidden)
+        self.second = nn.Linear(hidden, outputs)
+
+    def forward(self, x, look=False):
+        h = torch.relu(self.norm(self.first(x)))
+        return (self.second(h), h) if look else self.second(h)
+
+
+def copy_weights(source, target, names):
+    state = {}
+    for key, value in source.state_dict().items():
+        for old, new in names.items():
+            if key.startswith(old):
+                state[new + key[len(old) :]] = value
+    if target.state_dict().keys() - state.keys():
+        raise ValueError("missing")
+    target.load_state_dict(state, strict=False)
+
+# %% 3.3 wrong "looks only for missing entries" expect "An entry too many must be refused"
+class Custom(nn.Module):
+    def __init__(self, inputs, hidden, outputs):
+        super().__init__()
+        self.first = nn.Linear(inputs, hidden)
+        self.norm = nn.BatchNorm1d(hidden)
+        self.second = nn.Linear(hidden, outputs)
+
+    def forward(self, x, look=False):
+        h = torch.relu(self.norm(self.first(x)))
+        return (self.second(h), h) if look else self.second(h)
+
+
+def copy_weights(source, target, names):
+    state = {}
+    for key, value in source.state_dict().items():
+        layer, _, entry = key.rpartition(".")
+        if layer in names:
+            state[f"{names[layer]}.{entry}"] = value
+    missing = target.state_dict().keys() - state.keys()
+    if missing:
+        raise ValueError(f"no value for {sorted(missing)}")
+    target.load_state_dict({key: state[key] for key in target.state_dict()})
+
+# %% 3.3 wrong "compares names, not shapes" expect "Compare the shapes too"
+class Custom(nn.Module):
+    def __init__(self, inputs, hidden, outputs):
+        super().__init__()
+        self.first = nn.Linear(inputs, hidden)
+        self.norm = nn.BatchNorm1d(hidden)
+        self.second = nn.Linear(hidden, outputs)
+
+    def forward(self, x, look=False):
+        h = torch.relu(self.norm(self.first(x)))
+        return (self.second(h), h) if look else self.second(h)
+
+
+def copy_weights(source, target, names):
+    state = {}
+    for key, value in source.state_dict().items():
+        layer, _, entry = key.rpartition(".")
+        if layer in names:
+            state[f"{names[layer]}.{entry}"] = value
+    if target.state_dict().keys() != state.keys():
+        raise ValueError("not the same names")
+    target.load_state_dict(state)
+
+# %% 3.3 wrong "turns the error of shapes into a ValueError" expect "Layer 0 was written before the error"
+class Custom(nn.Module):
+    def __init__(self, inputs, hidden, outputs):
+        super().__init__()
+        self.first = nn.Linear(inputs, hidden)
+        self.norm = nn.BatchNorm1d(hidden)
+        self.second = nn.Linear(hidden, outputs)
+
+    def forward(self, x, look=False):
+        h = torch.relu(self.norm(self.first(x)))
+        return (self.second(h), h) if look else self.second(h)
+
+
+def copy_weights(source, target, names):
+    state = {}
+    for key, value in source.state_dict().items():
+        layer, _, entry = key.rpartition(".")
+        if layer in names:
+            state[f"{names[layer]}.{entry}"] = value
+    if target.state_dict().keys() != state.keys():
+        raise ValueError("not the same names")
+    try:
+        target.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+
+# %% 3.3 wrong "other names for the layers" expect "The tests load weights by name"
+class Custom(nn.Module):
+    def __init__(self, inputs, hidden, outputs):
+        super().__init__()
+        self.fc1, self.bn = nn.Linear(inputs, hidden), nn.BatchNorm1d(hidden)
+        self.fc2 = nn.Linear(hidden, outputs)
+
+    def forward(self, x, look=False):
+        h = torch.relu(self.bn(self.fc1(x)))
+        return (self.fc2(h), h) if look else self.fc2(h)
+
+
+def copy_weights(source, target, names):
+    state = {}
+    for key, value in source.state_dict().items():
+        layer, _, entry = key.rpartition(".")
+        if layer in names:
+            state[f"{names[layer]}.{entry}"] = value
+    wanted = {key: value.shape for key, value in target.state_dict().items()}
+    if {key: value.shape for key, value in state.items()} != wanted:
+        raise ValueError("does not fit")
+    target.load_state_dict(state)
+
+# %% 3.3 right "a test load into a copy first"
+class Custom(nn.Module):
+    def __init__(self, inputs, hidden, outputs):
+        super().__init__()
+        self.first = nn.Linear(inputs, hidden)
+        self.norm = nn.BatchNorm1d(hidden)
+        self.second = nn.Linear(hidden, outputs)
+
+    def forward(self, x, look=False):
+        h = torch.relu(self.norm(self.first(x)))
+        return (self.second(h), h) if look else self.second(h)
+
+
+from copy import deepcopy
+
+
+def copy_weights(source, target, names):
+    state = {}
+    for key, value in source.state_dict().items():
+        layer, _, entry = key.rpartition(".")
+        if layer in names:
+            state[f"{names[layer]}.{entry}"] = value
+    try:
+        deepcopy(target).load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError("does not fit") from error
+    target.load_state_dict(state)
+
 # %% 3.3 right "layer by layer, after a look at the names"
 class Custom(nn.Module):
     def __init__(self, inputs, hidden, outputs):
@@ -664,10 +847,16 @@ class Custom(nn.Module):
 
 def copy_weights(source, target, names):
     have, layers = source.state_dict(), {theirs: mine for mine, theirs in names.items()}
-    for key in target.state_dict():
+    wanted = target.state_dict()
+    for key, value in wanted.items():
         layer, _, entry = key.rpartition(".")
-        if f"{layers.get(layer)}.{entry}" not in have:
+        given = have.get(f"{layers.get(layer)}.{entry}")
+        if given is None or given.shape != value.shape:
             raise ValueError(f"no value for {key}")
+    for mine, theirs in names.items():
+        for entry in source.get_submodule(mine).state_dict():
+            if f"{theirs}.{entry}" not in wanted:
+                raise ValueError(f"no place for {mine}.{entry}")
     for mine, theirs in names.items():
         target.get_submodule(theirs).load_state_dict(source.get_submodule(mine).state_dict())
 
@@ -692,9 +881,10 @@ def copy_weights(source, target, names):
         for key in have:
             if key.startswith(mine + ".") and "." not in key[len(mine) + 1 :]:
                 plan[theirs + key[len(mine) :]] = have[key]
-    for key in wanted:
-        if key not in plan:
-            raise ValueError(key)
+    if plan.keys() ^ wanted.keys():
+        raise ValueError(plan.keys() ^ wanted.keys())
+    if any(plan[key].size() != wanted[key].size() for key in wanted):
+        raise ValueError("shapes")
     for key in wanted:
         wanted[key].copy_(plan[key])
 
@@ -836,13 +1026,52 @@ def he_init_(model):
                 m.bias = nn.Parameter(torch.zeros(m.bias.shape))
     return model
 
-# %% 3.4 wrong "returns nothing" expect "what comes back is the model"
+# %% 3.4 wrong "returns nothing" expect "None came back"
 def he_init_(model):
     for m in model.modules():
         if isinstance(m, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)):
             nn.init.kaiming_normal_(m.weight, nonlinearity="relu")
             if m.bias is not None:
                 nn.init.zeros_(m.bias)
+
+# %% 3.4 wrong "forgets Conv1d and Conv3d" expect "Conv1d keeps the start"
+def he_init_(model):
+    for m in model.modules():
+        if isinstance(m, (nn.Linear, nn.Conv2d)):
+            nn.init.kaiming_normal_(m.weight, nonlinearity="relu")
+            if m.bias is not None:
+                nn.init.zeros_(m.bias)
+    return model
+
+# %% 3.4 wrong "the base class of all convolutions" expect "none of the four kinds"
+def he_init_(model):
+    for m in model.modules():
+        if isinstance(m, (nn.Linear, nn.modules.conv._ConvNd)):
+            nn.init.kaiming_normal_(m.weight, nonlinearity="relu")
+            if m.bias is not None:
+                nn.init.zeros_(m.bias)
+    return model
+
+# %% 3.4 wrong "one side of the kernel" expect "here one side alone is counted"
+def he_init_(model):
+    for m in model.modules():
+        if isinstance(m, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)):
+            fan_in = m.weight.shape[1]
+            if not isinstance(m, nn.Linear):
+                fan_in *= m.kernel_size[0]
+            nn.init.normal_(m.weight, std=(2 / fan_in) ** 0.5)
+            if m.bias is not None:
+                nn.init.zeros_(m.bias)
+    return model
+
+# %% 3.4 wrong "only layers with a bias" expect "Its weights are drawn like all others"
+def he_init_(model):
+    for m in model.modules():
+        kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+        if isinstance(m, kinds) and m.bias is not None:
+            nn.init.kaiming_normal_(m.weight, nonlinearity="relu")
+            nn.init.zeros_(m.bias)
+    return model
 
 # %% 3.4 right "normal_ with a std by hand"
 def he_init_(model):
@@ -1356,6 +1585,109 @@ class TwoInputNet(nn.Module):
         parts = [self.left(a), self.right(b)] + ([a, b] if self.skip else [])
         return self.head(torch.cat(parts, 1))
 
+# %% 3.6 wrong "right is left" expect "make a branch of its own"
+class TwoInputNet(nn.Module):
+    def __init__(self, d1, d2, hidden, skip=False):
+        super().__init__()
+        self.skip = skip
+
+        def branch(d):
+            return nn.Sequential(nn.Linear(d, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
+
+        self.left = branch(d1)
+        self.right = self.left
+        self.head = nn.Linear(2 * hidden + skip * (d1 + d2), 1)
+
+    def forward(self, a, b):
+        left, right = self.left(a), self.right(b)
+        return self.head(torch.cat([left, right, a, b] if self.skip else [left, right], 1))
+
+# %% 3.6 wrong "other names for the branches" expect "not the right keys"
+class TwoInputNet(nn.Module):
+    def __init__(self, d1, d2, hidden, skip=False):
+        super().__init__()
+        self.skip = skip
+
+        def branch(d):
+            return nn.Sequential(nn.Linear(d, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
+
+        self.branch_a = branch(d1)
+        self.branch_b = branch(d2)
+        self.head = nn.Linear(2 * hidden + skip * (d1 + d2), 1)
+
+    def forward(self, a, b):
+        left, right = self.branch_a(a), self.branch_b(b)
+        return self.head(torch.cat([left, right, a, b] if self.skip else [left, right], 1))
+
+# %% 3.6 wrong "raw inputs first" expect "come after the branches, not before"
+class TwoInputNet(nn.Module):
+    def __init__(self, d1, d2, hidden, skip=False):
+        super().__init__()
+        self.skip = skip
+
+        def branch(d):
+            return nn.Sequential(nn.Linear(d, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
+
+        self.left = branch(d1)
+        self.right = branch(d2)
+        self.head = nn.Linear(2 * hidden + skip * (d1 + d2), 1)
+
+    def forward(self, a, b):
+        left, right = self.left(a), self.right(b)
+        return self.head(torch.cat([a, b, left, right] if self.skip else [left, right], 1))
+
+# %% 3.6 wrong "b before a" expect "a comes before b"
+class TwoInputNet(nn.Module):
+    def __init__(self, d1, d2, hidden, skip=False):
+        super().__init__()
+        self.skip = skip
+
+        def branch(d):
+            return nn.Sequential(nn.Linear(d, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
+
+        self.left = branch(d1)
+        self.right = branch(d2)
+        self.head = nn.Linear(2 * hidden + skip * (d1 + d2), 1)
+
+    def forward(self, a, b):
+        left, right = self.left(a), self.right(b)
+        return self.head(torch.cat([left, right, b, a] if self.skip else [left, right], 1))
+
+# %% 3.6 wrong "two ReLUs in the middle" expect "The last ReLU of the branches is missing"
+class TwoInputNet(nn.Module):
+    def __init__(self, d1, d2, hidden, skip=False):
+        super().__init__()
+        self.skip = skip
+
+        def branch(d):
+            return nn.Sequential(nn.Linear(d, hidden), nn.ReLU(), *[nn.Linear(hidden, hidden)])
+
+        self.left = branch(d1)
+        self.right = branch(d2)
+        self.head = nn.Linear(2 * hidden + skip * (d1 + d2), 1)
+
+    def forward(self, a, b):
+        left, right = self.left(a), self.right(b)
+        return self.head(torch.cat([left, right, a, b] if self.skip else [left, right], 1))
+
+# %% 3.6 wrong "branches under no_grad" expect "no detach, no .data"
+class TwoInputNet(nn.Module):
+    def __init__(self, d1, d2, hidden, skip=False):
+        super().__init__()
+        self.skip = skip
+
+        def branch(d):
+            return nn.Sequential(nn.Linear(d, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
+
+        self.left = branch(d1)
+        self.right = branch(d2)
+        self.head = nn.Linear(2 * hidden + skip * (d1 + d2), 1)
+
+    def forward(self, a, b):
+        with torch.no_grad():
+            left, right = self.left(a), self.right(b)
+        return self.head(torch.cat([left, right, a, b] if self.skip else [left, right], 1))
+
 # %% 3.6 right "layers by name, torch.hstack"
 class TwoInputNet(nn.Module):
     def __init__(self, d1, d2, hidden, skip=False):
@@ -1653,7 +1985,86 @@ def finetune_step(model, optimiser, x, y, frozen):
     optimiser.step()
     return loss.item()
 
-# %% 3.7 right "sets of parameters; the loss as a tensor"
+# %% 3.7 wrong "clears between backward and step" expect "no gradient cleared in between"
+def freeze(model, frozen):
+    parts = [model.get_submodule(name) for name in frozen]
+    model.requires_grad_(True)
+    for part in parts:
+        for p in part.parameters():
+            p.requires_grad_(False)
+            p.grad = None
+
+
+def finetune_step(model, optimiser, x, y, frozen):
+    model.train()
+    for name in frozen:
+        model.get_submodule(name).eval()
+    loss = F.mse_loss(model(x), y)
+    loss.backward()
+    optimiser.zero_grad()
+    optimiser.step()
+    return loss.item()
+
+# %% 3.7 wrong "clears the model between backward and step" expect "cleared between backward and step: no weight moves"
+def freeze(model, frozen):
+    parts = [model.get_submodule(name) for name in frozen]
+    model.requires_grad_(True)
+    for part in parts:
+        for p in part.parameters():
+            p.requires_grad_(False)
+            p.grad = None
+
+
+def finetune_step(model, optimiser, x, y, frozen):
+    model.train()
+    for name in frozen:
+        model.get_submodule(name).eval()
+    loss = F.mse_loss(model(x), y)
+    loss.backward()
+    model.zero_grad()
+    optimiser.step()
+    return loss.item()
+
+# %% 3.7 wrong "returns the loss with its graph" expect "keeps its graph and all activations alive"
+def freeze(model, frozen):
+    parts = [model.get_submodule(name) for name in frozen]
+    model.requires_grad_(True)
+    for part in parts:
+        for p in part.parameters():
+            p.requires_grad_(False)
+            p.grad = None
+
+
+def finetune_step(model, optimiser, x, y, frozen):
+    model.train()
+    for name in frozen:
+        model.get_submodule(name).eval()
+    optimiser.zero_grad()
+    loss = F.mse_loss(model(x), y)
+    loss.backward()
+    optimiser.step()
+    return loss
+
+# %% 3.7 wrong "a loss after the step" expect "before the step"
+def freeze(model, frozen):
+    parts = [model.get_submodule(name) for name in frozen]
+    model.requires_grad_(True)
+    for part in parts:
+        for p in part.parameters():
+            p.requires_grad_(False)
+            p.grad = None
+
+
+def finetune_step(model, optimiser, x, y, frozen):
+    model.train()
+    for name in frozen:
+        model.get_submodule(name).eval()
+    optimiser.zero_grad()
+    F.mse_loss(model(x), y).backward()
+    optimiser.step()
+    return F.mse_loss(model(x), y).item()
+
+# %% 3.7 right "sets of parameters; float()"
 def freeze(model, frozen):
     held = {id(p) for name in frozen for p in model.get_submodule(name).parameters()}
     for p in model.parameters():
@@ -1670,7 +2081,7 @@ def finetune_step(model, optimiser, x, y, frozen):
     loss = (model(x) - y).pow(2).mean()
     loss.backward()
     optimiser.step()
-    return loss.detach()
+    return float(loss)
 
 # %% 3.7 right "whole names with a dot; gradients by autograd.grad"
 def freeze(model, frozen):
@@ -1716,4 +2127,4 @@ def finetune_step(model, optimiser, x, y, frozen):
     loss = nn.MSELoss()(model(x), y)
     loss.backward()
     optimiser.step()
-    return loss
+    return loss.item()

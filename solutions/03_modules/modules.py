@@ -24,7 +24,7 @@
 
 # %% tags=["setup"]
 import io
-import pickle
+import pickle  # for a hidden test of exercise 3.5
 import tempfile
 import warnings
 from collections import OrderedDict
@@ -32,7 +32,6 @@ from collections import OrderedDict
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.func import functional_call
 from torch.nn.utils import parametrize
 
 import gradus
@@ -49,7 +48,7 @@ class Surprise:
 
 
 def finetune_net():
-    """Two inner layers, a norm and a head, as exercise 3.7 uses them."""
+    """Two inner layers, a norm and a head: the hidden tests of exercise 3.7 freeze parts of it."""
     layers = [("fc1", nn.Linear(3, 4)), ("norm", nn.BatchNorm1d(4)), ("relu", nn.ReLU())]
     layers += [("fc10", nn.Linear(4, 4)), ("tanh", nn.Tanh()), ("head", nn.Linear(4, 1))]
     return nn.Sequential(OrderedDict(layers))
@@ -144,7 +143,7 @@ print("neither, then called:   ", observe.complaint(lambda: NoSuper(None)(torch.
 #
 # ## Call it, do not forward it
 #
-# You write `forward`, but you use `model(x)`. The call runs `forward` and, around it, whatever was hung on the module: a **hook**, a function that sees inputs and output. `model.forward(x)` gives the same numbers and skips the hooks without a word.
+# You write `forward`, but you use `model(x)`. The call runs `forward` and, around it, whatever was hung on the module: a **hook**, a function that sees inputs and output. `model.forward(x)` runs the same code and skips the hooks without a word; where a hook changes the output, even the numbers differ.
 
 # %%
 seen = []
@@ -175,7 +174,7 @@ print("after handle.remove(): ", len(seen), "seen")
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `return self.second(F.relu(self.first(x)))`
+# The whole of `forward` is one line: `self.second` of `F.relu` of `self.first`, each called with what came before.
 #
 # </details>
 
@@ -226,11 +225,18 @@ weights_31 = {
     "second.weight": torch.tensor([[1.0, -2.0]]),
     "second.bias": torch.tensor([0.5]),
 }
+names_true_31 = observe.shapes(weights_31)
 # Act
 net_31 = TwoLayerNet(2, 2, 1)
-net_31.load_state_dict(weights_31)
+names_31 = observe.fill(net_31, weights_31)
 out_31 = net_31(two_rows)
 # Assert
+check.equal(
+    names_31,
+    names_true_31,
+    "names and shapes of the weights of TwoLayerNet(2, 2, 1)",
+    hint="The tests load weights by name: first and second",
+)
 check.close(
     out_31,
     torch.tensor([[-3.5], [-1.5]]),
@@ -320,9 +326,9 @@ for container in (list, nn.ModuleList):
     )
 
 # %% [markdown]
-# The list is a plain attribute. `forward` could use its layers, yet they never learn, move or reach a file, and nothing complains. Nor do they change **mode**: `train()` and `eval()` set one flag, `training`, on a module and all that is registered below it. They compute nothing; dropout and batch norm look at the flag. A dropout in a plain list stays on for ever.
+# The list is a plain attribute. `forward` could use its layers, yet they never learn, move or reach a file, and nothing complains. Nor do they change **mode**: `train()` and `eval()` set one flag, `training`, on a module and all that is registered below it. They compute nothing, but some layers look at the flag: batch norm, of which more below, and dropout, which in train mode sets random values to 0. A dropout in a plain list stays on for ever.
 #
-# `nn.ModuleList` is a list that registers, for layers built in a loop; `nn.ModuleDict` does the same by name, for layers chosen in `forward`. Assign one parameter in two places, and the places are **tied**: language models use the table of word vectors again as the weight of the last layer.
+# `nn.ModuleList` is a list that registers, for layers built in a loop; `nn.ModuleDict` does so by name, for layers chosen in `forward`. Assign one parameter in two places, and the places are **tied**: language models use the table of word vectors again as the weight of the last layer.
 
 # %%
 tied = nn.ModuleDict({"words": nn.Embedding(10, 4), "output": nn.Linear(4, 10, bias=False)})
@@ -334,6 +340,11 @@ print("scores:     ", tuple(tied["output"](words).shape))
 print("parameters: ", [name for name, _ in tied.named_parameters()])
 print("state dict: ", list(tied.state_dict()))
 print("still one tensor after the move:", tied["output"].weight is tied["words"].weight)
+W, ids, slopes = nn.Parameter(torch.randn(10, 4)), torch.tensor([3, 1, 4]), []
+for first, last in ((W, W), (W, W.detach()), (W.detach(), W)):
+    loss = (F.embedding(ids, first) @ last.T).square().sum()
+    slopes += torch.autograd.grad(loss, W)
+print("gradient is the sum of both:    ", torch.allclose(slopes[0], slopes[1] + slopes[2]))
 
 # %% [markdown]
 # Tied weights are stored once, count once, and receive one gradient: the sum from both places. Only the state dict lists both names.
@@ -366,9 +377,9 @@ plots.close(fig)
 #
 # `count(model, trainable_only=False)`: the number of parameters; if `trainable_only`, of those that ask for a gradient.
 #
-# `per_layer(model)`: a dict from the name of a module, as in `named_modules()`, to the number of parameters that it owns *itself*, not through its submodules. Modules that own none are left out. The model itself has the name `""`.
+# `per_layer(model)`: a dict from the name of a module, as in `named_modules()`, to the number of parameters that it owns *itself*, not through its submodules. The model itself has the name `""`.
 #
-# Buffers are no parameters. A shared tensor counts once, at the first module that owns it.
+# Buffers are no parameters. A shared tensor counts once, at the first module that owns it. Modules that own none, or only what was counted before, are left out.
 #
 # For `nn.Sequential(nn.Linear(3, 2), nn.ReLU())`: 8 and `{"0": 8}`.
 #
@@ -395,7 +406,8 @@ def count(model: nn.Module, trainable_only: bool = False) -> int:
 def per_layer(model: nn.Module) -> dict[str, int]:
     """Name of each module that owns parameters itself -> their number, frozen ones included.
 
-    A shared tensor counts at the first module that owns it. Modules that own none are left out.
+    A shared tensor counts at the first module that owns it. Modules that own none, or only what
+    was counted before, are left out.
     """
     ### BEGIN SOLUTION
     seen, sizes = set(), {}
@@ -425,6 +437,7 @@ check.equal(
     "the size of 100 → 500 → 200 → 50 → 10",
     ideas={
         "The biases are missing": 160_500,
+        "Without trainable_only all parameters count, not only the frozen ones": 0,
         "You counted tensors, not the numbers in them: use numel()": 8,
     },
     hint="Add p.numel() over all parameters",
@@ -442,9 +455,7 @@ check.equal(
 
 # %% [markdown]
 # The bar chart above is `per_layer` drawn. When a model does not fit into memory, it is the first thing to look at.
-
-
-# %% [markdown]
+#
 # ## Ready-made chain, or your own forward
 #
 # `nn.Sequential` is right when data goes through one part after the other. With an `OrderedDict` its parts have names. It can be indexed and sliced, and a slice *shares* the layers.
@@ -507,7 +518,9 @@ report = one.load_state_dict(incomplete, strict=False)
 print("strict=False only reports:", report.missing_keys, report.unexpected_keys)
 
 # %% [markdown]
-# The seed gave the same numbers, to swapped layers. And the error came *after* the matching entries were written: a model half old, half new. Whoever catches that error and goes on works with a chimera. Check first, then write.
+# The seed gave the same numbers, to swapped layers. And the error came *after* the matching entries were written, as it does for a wrong shape: a model half old, half new. Whoever catches that error and goes on works with a chimera. Check first, then write.
+#
+# The exercise has a **batch norm**. In train mode it brings each feature to mean 0 and variance 1 over the *batch*, then scales and shifts it by two learnt numbers. Beside that it keeps running averages of mean and variance, the buffers `running_mean` and `running_var`, and in eval mode it uses those. Chapter 9 builds one.
 
 # %% [markdown]
 # ### Exercise 3.3 · The same network, another class
@@ -515,7 +528,9 @@ print("strict=False only reports:", report.missing_keys, report.unexpected_keys)
 #
 # `Custom(inputs, hidden, outputs)`: linear `first`, `nn.BatchNorm1d` `norm`, ReLU, linear `second`. `net(x)` gives the output, `net(x, look=True)` the pair (output, what entered `second`).
 #
-# `copy_weights(source, target, names)`: `names` maps layers of `source` to layers of `target`, for instance `{"0": "first", "1": "norm"}`; a name may have dots. Copy parameters and buffers. Layers of `source` that are not named are ignored. If an entry of `target.state_dict()` would get no value, raise `ValueError` and change nothing.
+# `copy_weights(source, target, names)`: `names` maps layers of `source` to layers of `target`, for instance `{"0": "first", "body.1": "norm"}`: the modules that own the weights, not containers. Copy parameters and buffers of these layers; ignore all others of `source`.
+#
+# What arrives must be just what `target.state_dict()` holds. If an entry is missing, is one too many, or has another shape, raise `ValueError` and change nothing.
 #
 # Afterwards the two share no memory, and `target` still has its own parameter objects: an optimiser made before still moves them.
 #
@@ -526,7 +541,7 @@ print("strict=False only reports:", report.missing_keys, report.unexpected_keys)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Raise if `target.state_dict().keys() - state.keys()` is not empty; then `target.load_state_dict(state)`.
+# `{key: value.shape for key, value in state.items()}` describes a state dict. Compare the descriptions of yours and target's; then `target.load_state_dict(state)`.
 #
 # </details>
 
@@ -554,16 +569,16 @@ class Custom(nn.Module):
 
 def copy_weights(source: nn.Module, target: nn.Module, names: dict[str, str]) -> None:
     """Copy parameters and buffers of the layers `names` (source layer -> target layer).
-    ValueError, and nothing changed, if an entry of target's state dict gets no value."""
+    ValueError, and nothing changed, unless these are target's entries, in names and shapes."""
     ### BEGIN SOLUTION
     state = {}
     for key, value in source.state_dict().items():
         layer, _, entry = key.rpartition(".")
         if layer in names:
             state[f"{names[layer]}.{entry}"] = value
-    missing = target.state_dict().keys() - state.keys()
-    if missing:
-        raise ValueError(f"no value for {sorted(missing)}")
+    given = {key: value.shape for key, value in state.items()}
+    if given != {key: value.shape for key, value in target.state_dict().items()}:
+        raise ValueError("names or shapes are not those of target's entries")
     target.load_state_dict(state)
     ### END SOLUTION
 
@@ -583,12 +598,19 @@ weights_33 = {
     "second.bias": torch.tensor([0.5]),
 }
 out_33, h_33 = torch.tensor([[2.5], [0.5]]), torch.tensor([[2.0, 0.0], [0.0, 0.0]])
+names_true_33 = observe.shapes(weights_33)
 # Act
 net_33 = Custom(2, 2, 1)
-net_33.load_state_dict(weights_33)
+fitting_33 = observe.fill(net_33, weights_33)
 net_33.eval()
 plain_33, looked_33 = net_33(x_33), net_33(x_33, look=True)
 # Assert
+check.equal(
+    fitting_33,
+    names_true_33,
+    "names and shapes of the entries of Custom(2, 2, 1)",
+    hint="The tests load weights by name: first, norm, second",
+)
 check.close(
     plain_33,
     out_33,
@@ -649,13 +671,13 @@ check.close(
 )
 
 # %% [markdown]
-# You have written what every conversion script does: rename keys, check that all are there, load.
+# You have written what every conversion script does: rename keys, check names and shapes, load.
 #
 # ## Looking inside with hooks
 #
 # To see all activations of a network that you did not write, hang a forward hook on each part. Keep the handles and remove them in `finally`: a hook that stays slows the model down and keeps its tensors alive. A hook that *returns* something replaces the output.
 #
-# Backward there are two kinds of hook. Many texts still show `register_backward_hook`. It is legacy, and wrong in a quiet way. In the second cell a `Linear(50, 1)` sees 5 samples: what gradients does each kind report for the input?
+# Backward there are two kinds of hook. Many texts still show `register_backward_hook`. It is legacy: it gives a warning that is easily overlooked, and reports something else than it seems to. In the second cell a `Linear(50, 1)` sees 5 samples: what gradients does each kind report for the input?
 
 
 # %%
@@ -696,7 +718,7 @@ for kind in ("register_backward_hook", "register_full_backward_hook"):
     print(f"{kind:28}", *input_gradients(kind))
 
 # %% [markdown]
-# The old hook hung on the last *operation* inside the layer, and reports the gradients of bias, input and transposed weight. The full hook hangs on the module and reports what you asked for: one gradient, shaped like the input. Use `register_full_backward_hook`.
+# The old hook hung on the last *operation* inside the layer: its list holds the gradients of bias, input and transposed weight. The full hook hangs on the module and reports what you asked for: one gradient, shaped like the input.
 #
 # ## Where the weights begin
 #
@@ -726,39 +748,48 @@ choice = predict_3_3
 check.one_of(choice, ("a", "b", "c"), "your choice")
 
 
-# %% alt="Spread over the samples against depth, on a logarithmic axis, for four initialisations of 20 ReLU layers. Default: a straight fall to about 7e-9. Xavier: a slower fall to about 2e-4. He: stays between 0.8 and 0.2. Too large: rises to about 80."
-def spread(init_weight=lambda weight: None):
-    """Mean over units of the std over samples, after each of 20 layers."""
+# %%
+def signals(start=lambda weight: None, bias=1):
+    """What 512 samples are after each of 20 layers with ReLU; bias: times the default."""
     torch.manual_seed(0)
     net = nn.Sequential(*[part for _ in range(20) for part in (nn.Linear(256, 256), nn.ReLU())])
     for part in net[::2]:
-        init_weight(part.weight)
+        start(part.weight)
+        part.bias.detach().mul_(bias)
     found = activations(net, torch.randn(512, 256))
-    return [found[str(k)].std(dim=0).mean().item() for k in range(1, 40, 2)]
+    return [found[str(k)] for k in range(1, 40, 2)]
 
 
-lines = {"default": spread(), "Xavier": spread(nn.init.xavier_normal_)}
-lines["He"] = spread(lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="relu"))
-lines["too large (std 0.12)"] = spread(lambda weight: nn.init.normal_(weight, std=0.12))
+for bias in (1, 0):
+    last = signals(bias=bias)[-1]
+    share = last.std(dim=0).mean() / last.square().mean().sqrt()
+    print(f"default weights, biases times {bias}: spread {share:.1g} of the size")
+
+# %% alt="Spread over the samples against depth, on a logarithmic axis, for four initialisations of 20 ReLU layers. Default: a straight fall to about 7e-9. Xavier: a slower fall to about 2e-4. He: stays between 0.8 and 0.2. Too large: rises to about 80."
+starts = {"default": lambda weight: None, "Xavier": nn.init.xavier_normal_}
+starts["He"] = lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="relu")
+starts["too large (std 0.12)"] = lambda weight: nn.init.normal_(weight, std=0.12)
+lines = {n: [out.std(dim=0).mean().item() for out in signals(f)] for n, f in starts.items()}
 print("after layer 20:", {name: f"{line[-1]:.0e}" for name, line in lines.items()})
 plots.curves(lines, title="20 ReLU layers", xlabel="layer", ylabel="spread over samples", log=True)
 
 # %% [markdown]
-# With default weights the samples become one: after 20 layers what is left comes from the biases, and the network has forgotten its input. Xavier loses a third a layer, "too large" explodes. Only He keeps the samples apart; its slow fall is the ReLU's, which lets directions drift together. (Three layers survive the default; and normalisation, chapter 9, repairs much.)
+# With default weights the signal shrinks to nothing. What is left at the end comes from the biases, the same for all samples: the network has forgotten its input. (With zero biases the little that is left still differs between samples.) Xavier loses a third a layer, "too large" explodes. Only He neither shrinks nor explodes; its slow fall is the ReLU's, which lets directions drift together. Normalisation, chapter 9, repairs much.
 #
-# Choose by the activation that **follows** the layer. *Forward view*: variance stays if Var(w) = gain²/fan_in, gain √2 for ReLU, since half of the signal is cut, and 1 for none. *Backward view*: the same with fan_out, for gradients. Xavier takes the mean of both fans, for tanh and linear outputs.
+# Choose by the activation that **follows** the layer. *Forward view*: the size stays if Var(w) = gain²/fan_in, with gain √2 before a ReLU, since half of the signal is cut, and 1 where nothing follows. *Backward view*: the same for gradients, with **fan_out**, the number of units that read an input. Xavier takes the mean of both fans, for tanh. Below: a hidden layer as wide as its input, and a head of 10 units.
 
 # %%
 torch.manual_seed(0)
-h, layer = torch.randn(4000, 512), nn.Linear(512, 512, bias=False)  # mean square of h: 1
+h = torch.randn(4000, 512)  # mean square: 1
 he, xavier = nn.init.kaiming_normal_, nn.init.xavier_normal_
 starts = {"default": lambda w: w, "He": lambda w: he(w, nonlinearity="relu"), "Xavier": xavier}
+starts["gain 1"] = lambda w: he(w, nonlinearity="linear")
 for name, start in starts.items():
-    start(layer.weight)
-    output = layer(h).detach()
-    print(f"{name:8} std {layer.weight.std():.4f}", end="   ")
-    cut = F.relu(output).square().mean()
-    print(f"mean square: {output.square().mean():.2f}, after a ReLU {cut:.2f}")
+    hidden, head = nn.Linear(512, 512, bias=False), nn.Linear(512, 10, bias=False)
+    std = start(hidden.weight).std()
+    start(head.weight)
+    cut, out = F.relu(hidden(h)).square().mean(), head(h).square().mean()
+    print(f"{name:8} std {std:.4f}   mean square after a ReLU: {cut:.2f}, of the head: {out:.2f}")
 print(f"sqrt(1/(3·512)) = {(1 / 3 / 512) ** 0.5:.4f},  sqrt(2/512) = {(2 / 512) ** 0.5:.4f}")
 
 # %%
@@ -777,15 +808,15 @@ for name, chain in chains.items():
     print(f"20 {name} layers stretch by {values[0]:.1g} at most, {values[-1]:.1g} at least")
 
 # %% [markdown]
-# The default is what was claimed, and loses five sixths of the mean square in one layer with ReLU. He keeps it at 1 through a ReLU, and doubles it where nothing follows; Xavier is right there. So He for the hidden layers, Xavier (or smaller) for the last; a widespread example has it the wrong way round.
+# The default is as claimed, and loses five sixths of the mean square in one layer with ReLU. He keeps it at 1, but doubles it in a head, where nothing follows: there gain 1 is right. Xavier has gain 1 in a square layer only; in a narrow head it is nearly He. So He for the hidden layers, gain 1 (or smaller) for the last. A widespread example has Xavier in the hidden layers and He in the last: both are a factor 2 off.
 #
-# Equal weights stay equal: from a constant start all hidden units get the same gradient, and from zeros none at all. *Orthogonal* weights keep every length exactly, where normal ones flatten some directions to nothing: they suit deep linear chains and recurrent networks.
+# Equal weights stay equal: from a constant start all hidden units get the same gradient, and from zeros none. *Orthogonal* square weights keep every length exactly, where normal ones flatten some directions to nothing: they suit deep linear chains and recurrent networks.
 
 # %% [markdown]
 # ### Exercise 3.4 · He initialisation
 # ★★★☆☆ · 15 min · implementation · 5 points
 #
-# `he_init_(model)` starts a model for ReLU, in place, and returns it. For every `nn.Linear`, `nn.Conv1d`, `nn.Conv2d` and `nn.Conv3d`, however deep in the tree (the model itself may be one): weights *normal* with mean 0 and standard deviation √(2/fan_in), each drawn anew; biases, where there are any, 0. Everything else, such as norm layers and embeddings, stays as it is.
+# `he_init_(model)` starts a model for ReLU, in place, and returns it. For every `nn.Linear`, `nn.Conv1d`, `nn.Conv2d` and `nn.Conv3d`, however deep in the tree (the model itself may be one): weights *normal* with mean 0 and standard deviation √(2/fan_in), each drawn anew; biases, where there are any, 0. Everything else stays as it is: norm layers, embeddings, also `nn.ConvTranspose2d`.
 #
 # fan_in is the number of inputs of one unit: `in_features`; for a convolution, channels that a unit sees × kernel size. It is the size of `weight[0]`.
 #
@@ -825,7 +856,8 @@ no_bias = torch.zeros(400)
 # Act
 torch.manual_seed(34)
 square = nn.Linear(400, 400)
-same_object = he_init_(square) is square
+returned = he_init_(square)
+same_object = None if returned is None else returned is square
 weight_std, bias_34 = square.weight.std().item(), square.bias
 # Assert
 check.close(
@@ -841,7 +873,12 @@ check.close(
     hint="√(2/fan_in), here with fan_in = 400",
 )
 check.close(bias_34, no_bias, "the biases", hint="Set them to 0")
-check.equal(same_object, True, "what comes back is the model that was given")
+check.equal(
+    same_object,
+    True,
+    "what comes back is the model that was given",
+    ideas={"None came back: end with a return of the model": None},
+)
 
 # %% [markdown]
 # `apply` is the visitor of the module tree. It serves whenever something must be done "to all layers of a kind".
@@ -1122,6 +1159,7 @@ both_36 = {**left_36, **right_36, "right.2.bias": (4,), "head.bias": (1,)}
 plain_true = {**both_36, "head.weight": (1, 8)}
 skip_true = {**both_36, "head.weight": (1, 13)}
 summed = {**both_36, "head.weight": (1, 4)}
+one_for_both = {**plain_true, "right.0.weight": (4, 3)}
 # Act
 plain_36 = observe.shapes(observe.state(TwoInputNet(3, 2, 4)))
 skip_36 = observe.shapes(observe.state(TwoInputNet(3, 2, 4, skip=True)))
@@ -1133,6 +1171,7 @@ check.equal(
     ideas={
         "The head is as wide as one branch: concatenate, do not add": summed,
         "Without skip the head reads the two branches only": skip_true,
+        "right is as wide as a, not as b: make a branch of its own for each input": one_for_both,
     },
     hint="left and right: Sequential of Linear, ReLU, Linear, ReLU; head: Linear",
 )
@@ -1152,11 +1191,18 @@ names_36 = ["left.0", "left.2", "right.0", "right.2"]
 weights_36 = {f"{name}.bias": torch.zeros(1) for name in names_36}
 weights_36 |= {f"{name}.weight": torch.ones(1, 1) for name in names_36}
 weights_36 |= {"head.weight": torch.tensor([[10.0, 100.0]]), "head.bias": torch.tensor([-300.0])}
+names_true_36 = observe.shapes(weights_36)
 # Act
 small_36 = TwoInputNet(1, 1, 1)
-small_36.load_state_dict(weights_36)
+fits_36 = observe.fill(small_36, weights_36)
 out_36 = small_36(a_36, b_36)
 # Assert
+check.equal(
+    fits_36,
+    names_true_36,
+    "names and shapes of the weights of TwoInputNet(1, 1, 1)",
+    hint="The tests load weights by name: left, right, head",
+)
 check.close(
     out_36,
     torch.tensor([[-90.0], [0.0]]),
@@ -1177,7 +1223,7 @@ check.close(
 #
 # ## Freezing
 #
-# Fine-tuning keeps most of a trained network still and trains the rest. The usual recipe is one line: `requires_grad_(False)`. Is that enough?
+# Fine-tuning keeps most of a trained network still and trains the rest. The usual recipe is one line: `requires_grad_(False)`. Is that enough? Two options of an optimiser will matter: **momentum** keeps a part of earlier steps going, **weight decay** pulls each weight a little towards 0 in every step.
 
 # %% [markdown]
 # ### Predict 3.5 · Frozen, then a step
@@ -1218,15 +1264,15 @@ def moved(gradient, **options):
     x, y = torch.randn(16, 4), torch.randn(16, 1)
     optimiser = torch.optim.SGD(net.parameters(), lr=0.1, **options)
     F.mse_loss(net(x), y).backward()
-    optimiser.step()
+    optimiser.step()  # a first step, before freezing
     if gradient != "the old one":
-        optimiser.zero_grad(set_to_none=gradient == "None")
+        optimiser.zero_grad(set_to_none=gradient == "None")  # .grad is 0 or None now
     net[0].requires_grad_(False)
     before = net[0].weight.clone()
     for _ in range(5):
         F.mse_loss(net(x), y).backward()
         optimiser.step()
-        optimiser.zero_grad(set_to_none=gradient != "zero")
+        optimiser.zero_grad(set_to_none=gradient != "zero")  # "zero": frozen ones keep a 0
     return (net[0].weight - before).abs().max().item()
 
 
@@ -1239,7 +1285,7 @@ for options in ({}, {"momentum": 0.9}, {"weight_decay": 0.1}):
 #
 # And parameters are not all. Freeze a body with a batch norm, put the model in train mode, and send data through whose mean is 2 instead of 0:
 
-# %% alt="Distance of the frozen norm's running mean from its start over 60 steps. In train mode it climbs quickly and levels off near 2.6 after about 30 steps. In eval mode it stays at 0."
+# %% alt="Distance of the frozen norm's running mean from its start over 60 steps. In train mode it climbs quickly to 2.3 in 20 steps, then slowly to 2.7. In eval mode it stays at 0."
 torch.manual_seed(0)
 body = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8)).requires_grad_(False)
 model = nn.Sequential(body, nn.ReLU(), nn.Linear(8, 1))
@@ -1254,7 +1300,7 @@ for mode in ("frozen body in eval mode", "frozen body in train mode"):
         drift[mode].append(body[1].running_mean.norm().item())
 change = (model.eval()(probe) - before).abs().max().item()
 print(f"no parameter was changed, yet an output in eval mode moved by {change:.1f}")
-plots.curves(drift, title="A frozen batch norm", xlabel="step", ylabel="running mean, from start")
+plots.curves(drift, title="A frozen batch norm", xlabel="step", ylabel="length of the running mean")
 
 # %% [markdown]
 # In train mode the frozen norm walks over to the new data; in eval mode it stays. No gradient was computed, no optimiser existed: the running mean is a buffer, and train mode updates it at each forward pass. So a frozen part belongs in eval mode, *after* each `model.train()`, which switches it back.
@@ -1265,8 +1311,8 @@ plots.curves(drift, title="A frozen batch norm", xlabel="step", ylabel="running 
 #
 # `frozen` lists names of submodules, such as `["fc1", "body.norm"]`.
 #
-# - `freeze(model, frozen)`: every parameter of those submodules stops asking for a gradient and loses the `.grad` it has; **all others** ask for one. So `freeze(model, [])` unfreezes. A name that is no submodule raises `AttributeError`, as `model.get_submodule(name)` does. `"fc1"` is not `"fc10"`.
-# - `finetune_step(model, optimiser, x, y, frozen)`: one step on the mean squared error, on this batch's gradient alone; returns the loss. The model is in train mode, its frozen submodules in eval mode.
+# - `freeze(model, frozen)`: every parameter of those submodules stops asking for a gradient and loses the `.grad` it has; **all others** ask for one. So `freeze(model, [])` unfreezes. A name that is no submodule raises `AttributeError`, as `model.get_submodule(name)` does, be it half-way through. `"fc1"` is not `"fc10"`.
+# - `finetune_step(model, optimiser, x, y, frozen)`, called after `freeze(model, frozen)`: one step on the mean squared error, on this batch's gradient alone; returns the loss as a float. The model is in train mode, its frozen submodules in eval mode.
 #
 # The optimiser knows all parameters, has momentum and weight decay. Nothing frozen may move: no weight, no buffer.
 #
@@ -1299,7 +1345,7 @@ def freeze(model: nn.Module, frozen: list[str]) -> None:
 
 
 def finetune_step(model: nn.Module, optimiser, x, y, frozen: list[str]) -> float:
-    """One step on F.mse_loss(model(x), y) after freeze(model, frozen); returns the loss.
+    """One step on F.mse_loss(model(x), y); freeze(model, frozen) was called before. Returns the loss.
 
     Train mode, but eval mode for the submodules in frozen. Gradients of earlier batches are
     cleared first.
@@ -1387,15 +1433,22 @@ short_37.load_state_dict(weights_37)
 sgd_37 = torch.optim.SGD(short_37.parameters(), lr=0.01)
 freeze(short_37, ["0"])
 loss_37 = finetune_step(short_37, sgd_37, x_37, y_37, ["0"])
+kind_37 = type(loss_37).__name__
 after_37 = observe.state(short_37)
 # Assert
+check.equal(
+    kind_37,
+    "float",
+    "the type of what finetune_step returns",
+    ideas={"A tensor keeps its graph and all activations alive: return loss.item()": "Tensor"},
+)
 check.close(loss_37, 36.0, "the loss of the step", hint="Return the loss before the step")
 check.close(
     after_37,
     stepped,
     "the weights after one step, layer 0 frozen",
     ideas={
-        "No weight moved: backward, then step": still,
+        "No weight moved: is step called after backward, and no gradient cleared in between?": still,
         "The frozen weight moved": both_moved,
     },
 )
@@ -1556,11 +1609,13 @@ parts_wide = [tensor.clone() for tensor in weights_wide.values()]
 video_true = two_layer_reference(video_31.clone(), *parts_wide)
 no_relu = (video_31 @ parts_wide[0].T + parts_wide[1]) @ parts_wide[2].T + parts_wide[3]
 flat = two_layer_reference(video_31.reshape(8, 7), *parts_wide)
+shapes_wide = observe.shapes(weights_wide)
 # Act
 wide = TwoLayerNet(7, 5, 3).double()
-wide.load_state_dict(weights_wide)
+fits_wide = observe.fill(wide, weights_wide)
 video_out = wide(video_31)
 # Assert
+check.equal(fits_wide, shapes_wide, "names and shapes of the weights of TwoLayerNet(7, 5, 3)")
 check.close(
     video_out,
     video_true,
@@ -1583,21 +1638,35 @@ x_grad = torch.randn(6, 3, generator=seeded(313), dtype=torch.float64)
 c_grad = torch.randn(6, 2, generator=seeded(314), dtype=torch.float64)
 weights_grad = two_layer_weights(3, 4, 2, 315)
 leaves_grad = [t.clone().requires_grad_() for t in (x_grad, *weights_grad.values())]
-found_grad = torch.autograd.grad(two_layer_reference(*leaves_grad), leaves_grad, c_grad)
-grads_true = [g.clone() for g in found_grad]
+out_grad = two_layer_reference(*leaves_grad)
+grads_true = [g.clone() for g in torch.autograd.grad(out_grad, leaves_grad, c_grad)]
+named_true = dict(zip(weights_grad, grads_true[1:], strict=True))
+value_true = out_grad.detach().clone()
 # Act
 net_grad = TwoLayerNet(3, 4, 2).double()
-all_leaves = (x_grad, *weights_grad.values())
-seen_grad = observe.vjp(
-    lambda x, *w: functional_call(net_grad, dict(zip(weights_grad, w, strict=True)), (x,)),
-    all_leaves,
-    c_grad,
-)
+observe.fill(net_grad, weights_grad)
+seen_grad = observe.vjp(net_grad, x_grad, c_grad)
+observe.error(lambda: net_grad(x_grad).backward(c_grad))
+named_grad = observe.gradients(net_grad)
 # Assert
 check.close(
+    seen_grad["value"],
+    value_true,
+    "the output, before any gradient",
+    rtol=1e-9,
+    hint="The values are not right yet: first, ReLU, second, and nothing else",
+)
+check.close(
     seen_grad["grads"],
-    grads_true,
-    "gradients of x and of the four weights",
+    grads_true[0],
+    "the gradient of x",
+    rtol=1e-9,
+    hint="detach, .data or no_grad in forward cut the way back",
+)
+check.close(
+    named_grad,
+    named_true,
+    "the gradients of the four weights",
     rtol=1e-9,
     hint="detach, .data or no_grad in forward cut the way back",
 )
@@ -1770,14 +1839,16 @@ kept_modes = {name: tensor.clone() for name, tensor in weights_modes.items()}
 train_true = list(custom_reference(x_modes.clone(), kept_modes, True))
 eval_true = list(custom_reference(x_modes.clone(), kept_modes, False))
 early_relu = list(custom_reference(x_modes.clone(), kept_modes, True, "relu, norm"))
+shapes_modes = observe.shapes(weights_modes)
 # Act
 net_modes = Custom(5, 6, 3)
-net_modes.load_state_dict(weights_modes)
+fits_modes = observe.fill(net_modes, weights_modes)
 net_modes.eval()
 eval_out = net_modes(x_modes, look=True)
 net_modes.train()
 train_out = net_modes(x_modes, look=True)
 # Assert
+check.equal(fits_modes, shapes_modes, "names and shapes of the entries of Custom(5, 6, 3)")
 check.close(
     train_out,
     train_true,
@@ -1804,48 +1875,54 @@ check.close(
 ### BEGIN HIDDEN TESTS
 # Arrange
 draw_33 = seeded(333)
-given_33 = {
-    **{f"{layer}.weight": torch.randn(3, 3, generator=draw_33) for layer in ("1", "10", "ignored")},
-    **{f"{layer}.bias": torch.randn(3, generator=draw_33) for layer in ("1", "10", "ignored")},
-    **{
-        f"norm.{entry}": torch.randn(3, generator=draw_33)
-        for entry in ("weight", "bias", "running_mean")
-    },
-    "norm.running_var": torch.rand(3, generator=draw_33) + 0.5,
-    "norm.num_batches_tracked": torch.tensor(11),
-}
-names_33 = {"1": "a", "10": "b", "norm": "deep.stats"}
-renamed = {
-    f"{names_33[key.rpartition('.')[0]]}.{key.rpartition('.')[2]}": value.clone()
-    for key, value in given_33.items()
-    if not key.startswith("ignored")
-}
-swapped_33 = {
-    f"{'ba'['ab'.index(key[0])]}{key[1:]}" if key[0] in "ab" else key: value
-    for key, value in renamed.items()
-}
+shapes_norm = {"weight": (3,), "bias": (3,), "running_mean": (3,), "running_var": (3,)}
+given_33 = {f"deep.n.{k}": torch.rand(n, generator=draw_33) for k, n in shapes_norm.items()}
+given_33["deep.n.num_batches_tracked"] = torch.tensor(11)
+for layer in ("2", "1", "10", "left_out"):
+    given_33[f"{layer}.weight"] = torch.randn(3, 3, generator=draw_33)
+    given_33[f"{layer}.bias"] = torch.randn(3, generator=draw_33)
+names_33 = {"1": "1", "10": "2", "2": "10", "deep.n": "m.stats"}
+kept_33 = {key: value.clone() for key, value in given_33.items()}
+sources_true = {"1": "1", "2": "10", "10": "2", "m.stats": "deep.n"}
+renamed, by_position, by_prefix = (
+    {
+        f"{new}.{key.rpartition('.')[2]}": value
+        for new, old in {**sources_true, **other}.items()
+        for key, value in kept_33.items()
+        if key.rpartition(".")[0] == old
+    }
+    for other in ({}, {"1": "2", "2": "1", "10": "10"}, {"10": "10"})
+)
 zeros_33 = {key: torch.zeros_like(value) for key, value in renamed.items()}
 fresh_buffers = {
-    key: torch.zeros_like(value) if "running" in key or "num" in key else value
+    key: zeros_33[key] if "running" in key or "num" in key else value
     for key, value in renamed.items()
 }
 # Act
-layers_33 = OrderedDict({"1": nn.Linear(3, 3), "10": nn.Linear(3, 3)})
-layers_33.update({"norm": nn.BatchNorm1d(3), "ignored": nn.Linear(3, 3)})
-source_33 = nn.Sequential(layers_33)
+linears_33 = OrderedDict({key: nn.Linear(3, 3) for key in ("2", "1", "10", "left_out")})
+linears_33["deep"] = nn.ModuleDict({"n": nn.BatchNorm1d(3)})
+source_33 = nn.Sequential(linears_33)
 source_33.load_state_dict(given_33)
 stats_33 = nn.ModuleDict({"stats": nn.BatchNorm1d(3)})
-target_33 = nn.ModuleDict({"b": nn.Linear(3, 3), "a": nn.Linear(3, 3), "deep": stats_33})
+target_33 = nn.ModuleDict({key: nn.Linear(3, 3) for key in ("1", "2", "10")})
+target_33["m"] = stats_33
 target_33.load_state_dict(zeros_33)
-copy_weights(source_33, target_33, names_33)
+stopped_33 = observe.error(copy_weights, source_33, target_33, names_33)
 arrived_33 = observe.state(target_33)
 # Assert
+check.equal(
+    stopped_33,
+    None,
+    "an error, where all names and shapes fit",
+    hint='Is each name taken whole? It may have dots ("deep.n"), and "1" is not "10"',
+)
 check.close(
     arrived_33,
     renamed,
     "the weights and buffers of target",
     ideas={
-        "Layers were matched by position, not by name": swapped_33,
+        "Layers were matched by position, not by name": by_position,
+        'A name was taken for a beginning: "1" is not "10"': by_prefix,
         "Buffers are missing: copy the state dict's entries, not only parameters": fresh_buffers,
     },
     hint="Every entry of a named layer goes to the layer that names gives, buffers included",
@@ -1893,39 +1970,71 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade_id": "ex-3-3-hidden-4", "points": 1}
-# Hidden test 3.3 · an entry without a value · 1 point
+# Hidden test 3.3 · what does not fit is refused, and nothing written · 1 point
 ### BEGIN HIDDEN TESTS
 # Arrange
-given_half = {
-    f"{k}.{entry}": torch.ones(2, 2) if entry == "weight" else torch.ones(2)
-    for k in (0, 1)
-    for entry in ("weight", "bias")
-}
-blank_half = {key: torch.zeros_like(value) for key, value in given_half.items()}
-blank_kept = {key: value.clone() for key, value in blank_half.items()}
-half_written = {
-    key: value.clone() if key[0] == "1" else given_half[key].clone()
-    for key, value in blank_half.items()
-}
+given_half = {"0.weight": torch.ones(2, 2), "0.bias": torch.ones(2)}
+given_half |= {"1.weight": torch.ones(2, 2), "1.bias": torch.ones(2)}
+first_only = {"0": "0"}
+both_layers = {"0": "0", "1": "1"}
+zeros_kept = {key: torch.zeros_like(value) for key, value in given_half.items()}
+no_bias_kept = {key: value.clone() for key, value in zeros_kept.items() if key != "0.bias"}
+narrow_kept = {**zeros_kept, "1.weight": torch.zeros(1, 2), "1.bias": torch.zeros(1)}
+written = {key: given_half[key] if key[0] == "0" else zeros_kept[key] for key in zeros_kept}
+all_but_bias = {key: given_half[key].clone() for key in no_bias_kept}
+narrow_written = {**narrow_kept, "0.weight": torch.ones(2, 2), "0.bias": torch.ones(2)}
 # Act
 source_half = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
-target_half = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
 source_half.load_state_dict(given_half)
-target_half.load_state_dict(blank_half)
-refused_33 = observe.error(copy_weights, source_half, target_half, {"0": "0"})
-after_half = observe.state(target_half)
+target_half = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+target_bare = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2))
+target_thin = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+with torch.no_grad():
+    for parameter in [*target_half.parameters(), *target_bare.parameters()]:
+        parameter.zero_()
+    for parameter in target_thin.parameters():
+        parameter.zero_()
+refused_half = observe.error(copy_weights, source_half, target_half, first_only)
+refused_bare = observe.error(copy_weights, source_half, target_bare, both_layers)
+refused_thin = observe.error(copy_weights, source_half, target_thin, both_layers)
+after_half, after_bare = observe.state(target_half), observe.state(target_bare)
+after_thin = observe.state(target_thin)
 # Assert
 check.raised(
-    refused_33,
+    refused_half,
     ValueError,
     "names that leave layer 1 without values",
     hint="load_state_dict raises a RuntimeError, and too late: compare the names yourself, first",
 )
 check.close(
     after_half,
-    blank_kept,
+    zeros_kept,
     "target after the refusal",
-    ideas={"Half of it was written before the error: check first, then write": half_written},
+    ideas={"Half of it was written before the error: check first, then write": written},
+)
+check.raised(
+    refused_bare,
+    ValueError,
+    "a bias for which target has no place",
+    hint="An entry too many must be refused as well: compare the two sets of names, both ways",
+)
+check.close(
+    after_bare,
+    no_bias_kept,
+    "target after a bias too many",
+    ideas={"It was written before the error: check first, then write": all_but_bias},
+)
+check.raised(
+    refused_thin,
+    ValueError,
+    "a layer of another shape",
+    hint="Compare the shapes too, before you write",
+)
+check.close(
+    after_thin,
+    narrow_kept,
+    "target after a wrong shape",
+    ideas={"Layer 0 was written before the error: check first, then write": narrow_written},
 )
 ### END HIDDEN TESTS
 
@@ -1934,6 +2043,16 @@ check.close(
 ### BEGIN HIDDEN TESTS
 NORMAL_QUANTILES = torch.tensor([-1.6449, -1.2816, -0.6745, 0.0, 0.6745, 1.2816, 1.6449])
 UNIFORM_QUANTILES = 3**0.5 * torch.tensor([-0.9, -0.8, -0.5, 0.0, 0.5, 0.8, 0.9])
+
+
+def conv_ideas(kind, fan_in, wrong):
+    """Ideas for one convolution: the default start, and wrong fans by their messages."""
+    ideas = {
+        f"{kind} keeps the start that PyTorch gave it": UNIFORM_QUANTILES * (3 * fan_in) ** -0.5
+    }
+    return ideas | {idea: NORMAL_QUANTILES * (2 / fan) ** 0.5 for idea, fan in wrong.items()}
+
+
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade_id": "ex-3-4-hidden-1", "points": 1}
@@ -1971,12 +2090,16 @@ check.close(
 ### BEGIN HIDDEN TESTS
 # Arrange
 levels_conv = torch.tensor([0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95])
-he_conv, he_group, he_cube = (2 / 576) ** 0.5, (2 / 128) ** 0.5, (2 / 128) ** 0.5
-conv_quantiles = [NORMAL_QUANTILES * he for he in (he_conv, he_group, he_cube)]
-channels_only = [NORMAL_QUANTILES * (2 / fan) ** 0.5 for fan in (64, 64, 16)]
-channels_seen = [NORMAL_QUANTILES * (2 / fan) ** 0.5 for fan in (64, 16, 16)]
-all_channels = [conv_quantiles[0], NORMAL_QUANTILES * (2 / 512) ** 0.5, conv_quantiles[2]]
-fan_out_conv = [NORMAL_QUANTILES * (2 / fan) ** 0.5 for fan in (128 * 9, 512 * 8, 512 * 8)]
+he_conv2, he_conv1, he_conv3 = (NORMAL_QUANTILES * (2 / fan) ** 0.5 for fan in (576, 128, 128))
+channels = "fan_in of a convolution is channels × kernel size, not channels alone"
+one_side = "A kernel has as many sides as dimensions: here one side alone is counted"
+group_only = "fan_in is the channels of the unit's group × kernel size, not all channels"
+grouped = "In a grouped convolution a unit sees only the channels of its group"
+ideas_conv2 = conv_ideas(
+    "Conv2d", 576, {channels: 64, one_side: 64 * 3, "This is fan_out": 128 * 9}
+)
+ideas_conv1 = conv_ideas("Conv1d", 128, {channels: 16, grouped: 512, group_only: 64})
+ideas_conv3 = conv_ideas("Conv3d", 128, {channels: 16, one_side: 16 * 2, "This is fan_out": 4096})
 zero_biases = [torch.zeros(128), torch.zeros(512), torch.zeros(512)]
 # Act
 torch.manual_seed(342)
@@ -1988,24 +2111,37 @@ conv_seen = [torch.quantile(conv_34[k].weight.detach().flatten(), levels_conv) f
 conv_biases = [observe.copy(conv_34[k].bias) for k in range(3)]
 # Assert
 check.close(
-    conv_seen,
-    conv_quantiles,
-    "how the weights of three convolutions are spread",
-    ideas={
-        "fan_in of a convolution is channels × kernel size, not channels alone": channels_only,
-        "fan_in is channels × kernel size, not channels alone: weight[0].numel()": channels_seen,
-        "In a grouped convolution a unit sees only the channels of its group": all_channels,
-        "This is fan_out": fan_out_conv,
-    },
+    conv_seen[0],
+    he_conv2,
+    "how the weights of a Conv2d are spread",
+    ideas=ideas_conv2,
     rtol=0.05,
     atol=0.006,
-    hint="fan_in is weight[0].numel(), for Conv1d, Conv2d and Conv3d",
+    hint="fan_in is weight[0].numel()",
 )
-check.close(conv_biases, zero_biases, "the biases of three convolutions")
+check.close(
+    conv_seen[1],
+    he_conv1,
+    "how the weights of a Conv1d with groups are spread",
+    ideas=ideas_conv1,
+    rtol=0.05,
+    atol=0.006,
+    hint="fan_in is weight[0].numel()",
+)
+check.close(
+    conv_seen[2],
+    he_conv3,
+    "how the weights of a Conv3d are spread",
+    ideas=ideas_conv3,
+    rtol=0.05,
+    atol=0.006,
+    hint="fan_in is weight[0].numel()",
+)
+check.close(conv_biases, zero_biases, "the biases of three convolutions", hint="Set them to 0")
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade_id": "ex-3-4-hidden-3", "points": 1}
-# Hidden test 3.4 · other modules stay · 1 point
+# Hidden test 3.4 · other modules stay, a layer may have no bias · 1 point
 ### BEGIN HIDDEN TESTS
 # Arrange
 draw_34 = seeded(343)
@@ -2018,23 +2154,28 @@ others_34 = {
     "layer.weight": torch.rand(4, generator=draw_34) + 0.5,
     "layer.bias": torch.randn(4, generator=draw_34),
     "words.weight": torch.randn(6, 4, generator=draw_34),
+    "up.weight": torch.randn(4, 3, 2, 2, generator=draw_34),
+    "up.bias": torch.randn(3, generator=draw_34),
     "free.weight": torch.zeros(40, 50),
 }
-others_true = {name: tensor.clone() for name, tensor in others_34.items() if name != "free.weight"}
-names_34 = list(others_true)
+others_true = {name: t.clone() for name, t in others_34.items() if name[:2] not in ("fr", "up")}
+up_true = {name: t.clone() for name, t in others_34.items() if name[:2] == "up"}
+names_34, names_up, free_before = list(others_true), list(up_true), torch.zeros(40, 50)
 lost_biases = {
     name: torch.zeros(4) if name in ("norm.bias", "layer.bias") else t
     for name, t in others_true.items()
 }
 # Act
 mixed_34 = nn.ModuleDict({"norm": nn.BatchNorm1d(4), "layer": nn.LayerNorm(4)})
-mixed_34.update({"words": nn.Embedding(6, 4), "free": nn.Linear(50, 40, bias=False)})
+mixed_34.update({"words": nn.Embedding(6, 4), "up": nn.ConvTranspose2d(4, 3, 2)})
+mixed_34["free"] = nn.Linear(50, 40, bias=False)
 mixed_34.load_state_dict(others_34)
 torch.manual_seed(344)
 he_init_(mixed_34)
 state_34 = observe.state(mixed_34)
 others_after = {name: state_34[name] for name in names_34}
-free_std = float(state_34["free.weight"].std())
+up_after = {name: state_34[name] for name in names_up}
+free_after = state_34["free.weight"]
 # Assert
 check.close(
     others_after,
@@ -2043,7 +2184,18 @@ check.close(
     ideas={"The biases of norm layers are set to 0: choose by the type of the module": lost_biases},
     hint="Only Linear and convolutions get a new start; decide by isinstance, not by shape",
 )
-check.close(free_std, 0.2, "the standard deviation in a layer without bias", rtol=0.08)
+check.close(
+    up_after,
+    up_true,
+    "a transposed convolution",
+    hint="ConvTranspose2d is none of the four kinds: name the kinds, not a base class of all",
+)
+check.differs(
+    free_after,
+    free_before,
+    "the weights of a Linear without bias",
+    hint="Its weights are drawn like all others; only the bias is missing",
+)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade_id": "ex-3-4-hidden-4", "points": 1}
@@ -2348,11 +2500,13 @@ one_branch = {
     **{n.replace("right", "left"): t for n, t in kept_same.items() if n[0] == "r"},
 }
 shared_true = two_input_reference(*same_args[:2], one_branch)
+shapes_same = observe.shapes(weights_same)
 # Act
 same_net = TwoInputNet(3, 3, 5).double()
-same_net.load_state_dict(weights_same)
+fits_same = observe.fill(same_net, weights_same)
 same_out = same_net(a_same, b_same)
 # Assert
+check.equal(fits_same, shapes_same, "names and shapes of the weights of TwoInputNet(3, 3, 5)")
 check.close(
     same_out,
     same_true,
@@ -2380,11 +2534,13 @@ weights_skip = two_input_weights(4, 2, 3, True, 366)
 kept_skip = {name: tensor.clone() for name, tensor in weights_skip.items()}
 skip_args = (a_skip.clone(), b_skip.clone(), kept_skip)
 skip_true_out = two_input_reference(*skip_args)
+shapes_skip = observe.shapes(weights_skip)
 # Act
 skip_net = TwoInputNet(4, 2, 3, skip=True).double()
-skip_net.load_state_dict(weights_skip)
+fits_skip = observe.fill(skip_net, weights_skip)
 skip_out = skip_net(a_skip, b_skip)
 # Assert
+check.equal(fits_skip, shapes_skip, "names and shapes of the weights with skip")
 check.close(
     skip_out,
     skip_true_out,
@@ -2399,6 +2555,7 @@ check.close(
         "Of the raw inputs, a comes before b": two_input_reference(
             *skip_args, order=("left", "right", "b", "a")
         ),
+        "The last ReLU of the branches is missing": two_input_reference(*skip_args, last=False),
     },
     rtol=1e-9,
     hint="The head reads left(a), right(b), a, b, in this order",
@@ -2410,28 +2567,41 @@ check.close(
 ### BEGIN HIDDEN TESTS
 # Arrange
 a_way = torch.randn(5, 2, generator=seeded(367), dtype=torch.float64)
-b_way = torch.randn(5, 3, generator=seeded(368), dtype=torch.float64)
+b_way = torch.randn(5, 2, generator=seeded(368), dtype=torch.float64)
 c_way = torch.randn(5, 1, generator=seeded(369), dtype=torch.float64)
-weights_way = two_input_weights(2, 3, 4, True, 370)
-names_way = list(weights_way)
+weights_way = two_input_weights(2, 2, 4, True, 370)
 leaves_way = [t.clone().requires_grad_() for t in (a_way, b_way, *weights_way.values())]
-out_way = two_input_reference(*leaves_way[:2], dict(zip(names_way, leaves_way[2:], strict=True)))
+out_way = two_input_reference(*leaves_way[:2], dict(zip(weights_way, leaves_way[2:], strict=True)))
 ways_true = [g.clone() for g in torch.autograd.grad(out_way, leaves_way, c_way)]
+named_ways_true = dict(zip(weights_way, ways_true[2:], strict=True))
+way_value = out_way.detach().clone()
 # Act
-net_way = TwoInputNet(2, 3, 4, skip=True).double()
-everything = (a_way, b_way, *weights_way.values())
-ways = observe.vjp(
-    lambda a, b, *w: functional_call(net_way, dict(zip(weights_way, w, strict=True)), (a, b)),
-    everything,
-    c_way,
-)
+net_way = TwoInputNet(2, 2, 4, skip=True).double()
+observe.fill(net_way, weights_way)
+ways = observe.vjp(net_way, (a_way, b_way), c_way)
+observe.error(lambda: net_way(a_way, b_way).backward(c_way))
+named_ways = observe.gradients(net_way)
 # Assert
 check.close(
-    ways["grads"],
-    ways_true,
-    "gradients of a, b and all weights",
+    ways["value"],
+    way_value,
+    "the output, before any gradient",
     rtol=1e-9,
-    hint="Branches and skip must both carry gradients: no detach, no .data",
+    hint="The values are not right yet; the other tests say more",
+)
+check.close(
+    ways["grads"],
+    ways_true[:2],
+    "the gradients of a and b",
+    rtol=1e-9,
+    hint="Branches and skip must both carry gradients: no detach, no .data, no no_grad",
+)
+check.close(
+    named_ways,
+    named_ways_true,
+    "the gradients of all weights",
+    rtol=1e-9,
+    hint="detach, .data or no_grad in forward cut the way back",
 )
 ### END HIDDEN TESTS
 
@@ -2445,11 +2615,13 @@ weights_one = two_input_weights(2, 2, 2, False, 373)
 kept_one = {name: tensor.clone() for name, tensor in weights_one.items()}
 one_args = (a_one.clone(), b_one.clone(), kept_one)
 four_true = [row.clone()[None] for row in two_input_reference(*one_args)]
+shapes_one = observe.shapes(weights_one)
 # Act
 one_net = TwoInputNet(2, 2, 2).double()
-one_net.load_state_dict(weights_one)
+fits_one = observe.fill(one_net, weights_one)
 four_out = [one_net(a_one[k : k + 1], b_one[k : k + 1]) for k in range(4)]
 # Assert
+check.equal(fits_one, shapes_one, "names and shapes of the weights of TwoInputNet(2, 2, 2)")
 check.close(
     four_out,
     four_true,
@@ -2490,8 +2662,8 @@ def finetune_reference(
 ):
     """States after normal steps, then one finetune step for each list of names in plan.
 
-    clear: "first" (before backward), "last" (after step) or "never"; forget: freezing clears .grad;
-    still: frozen parts in eval mode; mean: of the squared errors. Gives (state, losses).
+    clear: "first" (before backward), "between" (backward and step), "last" (after step) or "never";
+    forget: freezing clears .grad; still: frozen parts in eval mode; mean: of the squared errors. Gives (state, losses).
     """
     model, losses = finetune_net(), []
     model.load_state_dict({name: tensor.clone() for name, tensor in weights.items()})
@@ -2515,6 +2687,8 @@ def finetune_reference(
             optimiser.zero_grad(set_to_none=to_none)
         loss = F.mse_loss(model(x), y, reduction="mean" if mean else "sum")
         loss.backward()
+        if clear == "between":
+            optimiser.zero_grad(set_to_none=to_none)
         optimiser.step()
         if clear == "last":
             optimiser.zero_grad(set_to_none=to_none)
@@ -2539,6 +2713,7 @@ zeroed, _ = finetune_reference(*run_37, to_none=False, forget=False)
 piled, _ = finetune_reference(*run_37, clear="never")
 wandering, _ = finetune_reference(*run_37, still=False)
 late, _ = finetune_reference(*run_37, clear="last")
+lost, _ = finetune_reference(*run_37, clear="between")
 summed_37, _ = finetune_reference(*run_37, mean=False)
 begin_given = {name: tensor.clone() for name, tensor in begin_37.items()}
 frozen_37 = ["fc1", "norm"]
@@ -2562,6 +2737,7 @@ check.close(
         "Frozen weights have a gradient of zero, so momentum and decay move them: use None": zeroed,
         "Gradients of earlier batches are added: clear them in each step": piled,
         "A gradient from before is added to the first: clear before backward, not after the step": late,
+        "The gradients were cleared between backward and step: no weight moves": lost,
         "This is a step on the sum of the squared errors, where the mean is asked": summed_37,
         "The frozen norm works in train mode: put it in eval mode after model.train()": wandering,
     },
@@ -2569,7 +2745,14 @@ check.close(
     atol=1e-5,
     hint="Frozen: nothing moves. The others: exactly as an ordinary step moves them",
 )
-check.close(tuned_losses, losses_true, "the four losses", rtol=1e-4, atol=1e-5)
+check.close(
+    tuned_losses,
+    losses_true,
+    "the four losses",
+    rtol=1e-4,
+    atol=1e-5,
+    hint="Return the loss on this batch, before the step",
+)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade_id": "ex-3-7-hidden-2", "points": 1}
@@ -2623,6 +2806,9 @@ run_stat = (begin_stat, xs_stat.clone(), ys_stat.clone())
 norm_still, _ = finetune_reference(*run_stat, [["norm"]] * 2)
 norm_moves, _ = finetune_reference(*run_stat, [["fc1"]] * 2)
 norm_train, _ = finetune_reference(*run_stat, [["norm"]] * 2, still=False)
+norm_piled, _ = finetune_reference(*run_stat, [["norm"]] * 2, clear="never")
+norm_lost, _ = finetune_reference(*run_stat, [["norm"]] * 2, clear="between")
+norm_late, _ = finetune_reference(*run_stat, [["norm"]] * 2, clear="last")
 given_stat = {name: tensor.clone() for name, tensor in begin_stat.items()}
 frozen_lists = [["norm"], ["fc1"]]
 # Act
@@ -2645,10 +2831,14 @@ check.close(
     norm_still,
     "weights and buffers, norm frozen",
     ideas={
-        "The running statistics of the frozen norm moved: eval mode, after model.train()": norm_train
+        "The running statistics of the frozen norm moved: eval mode, after model.train()": norm_train,
+        "Gradients of earlier batches are added: clear them in each step": norm_piled,
+        "The gradients were cleared between backward and step: no weight moves": norm_lost,
+        "A gradient from before is added to the first: clear before backward, not after the step": norm_late,
     },
     rtol=1e-4,
     atol=1e-5,
+    hint="The frozen norm: nothing moves. The others: as an ordinary step moves them",
 )
 check.close(
     stat_states[1],

@@ -171,7 +171,7 @@ class LinearData(Dataset):
     def __getitem__(self, i):
         return self.x[i], self.y[i]
 
-# %% 5.1 wrong "computes y later, never raises IndexError" expect "nothing was raised where a IndexError"
+# %% 5.1 wrong "computes y later, never raises IndexError" expect "nothing was raised where"
 class LinearData(Dataset):
     def __init__(self, n, sigma, seed):
         self.n, self.sigma, self.seed = n, sigma, seed
@@ -231,6 +231,21 @@ def stratified_split(y, fracs, seed):
         start = 0
         for k in range(len(fracs)):
             stop = start + int(len(idx) * fracs[k])
+            parts[k].append(idx[start:stop])
+            start = stop
+    return [torch.cat(p) for p in parts]
+
+# %% 5.2 wrong "sizes by int, the rest to the last part" expect "round the cuts, not the sizes"
+def stratified_split(y, fracs, seed):
+    g = seeded(seed)
+    parts = [[] for _ in fracs]
+    for c in y.unique():
+        idx = (y == c).nonzero().flatten()
+        idx = idx[torch.randperm(len(idx), generator=g)]
+        start = 0
+        for k in range(len(fracs)):
+            last = k + 1 == len(fracs)
+            stop = len(idx) if last else start + int(len(idx) * fracs[k])
             parts[k].append(idx[start:stop])
             start = stop
     return [torch.cat(p) for p in parts]
@@ -535,6 +550,30 @@ def time_split(n, fracs, w, h):
         start = stop
     return parts
 
+# %% 5.3 wrong "int() on each size" expect "int() cut down the size"
+class Windows(Dataset):
+    def __init__(self, x, w, h):
+        self.x, self.w, self.h = x, w, h
+
+    def __len__(self):
+        return max(0, len(self.x) - self.w - self.h + 1)
+
+    def __getitem__(self, i):
+        if i < 0:
+            i = i + len(self)
+        if i < 0 or i >= len(self):
+            raise IndexError(i)
+        return self.x[i : i + self.w], self.x[i + self.w : i + self.w + self.h]
+
+
+def time_split(n, fracs, w, h):
+    parts, start = [], 0
+    for f in fracs:
+        stop = start + int(n * f)
+        parts.append(range(start, stop - w - h + 1))
+        start = stop
+    return parts
+
 # %% 5.3 wrong "gap one too small" expect "One window too many"
 class Windows(Dataset):
     def __init__(self, x, w, h):
@@ -557,6 +596,31 @@ def time_split(n, fracs, w, h):
         total += f
         stop = round(n * total)
         parts.append(range(start, stop - w - h + 1 + (n > 50)))
+        start = stop
+    return parts
+
+# %% 5.3 wrong "the range ends one too early" expect "a range leaves its end out"
+class Windows(Dataset):
+    def __init__(self, x, w, h):
+        self.x, self.w, self.h = x, w, h
+
+    def __len__(self):
+        return max(0, len(self.x) - self.w - self.h + 1)
+
+    def __getitem__(self, i):
+        if i < 0:
+            i = i + len(self)
+        if i < 0 or i >= len(self):
+            raise IndexError(i)
+        return self.x[i : i + self.w], self.x[i + self.w : i + self.w + self.h]
+
+
+def time_split(n, fracs, w, h):
+    parts, start, total = [], 0, 0.0
+    for f in fracs:
+        total += f
+        stop = round(n * total)
+        parts.append(range(start, stop - w - h))
         start = stop
     return parts
 
@@ -784,6 +848,19 @@ class Standardiser:
     def inverse(self, z):
         return z * self.scale + self.mean
 
+# %% 5.4 wrong "compares the deviation with 0" expect "not the deviation with 0"
+class Standardiser:
+    def fit(self, x):
+        self.mean = x.mean(0)
+        self.scale = x.std(0, unbiased=False)
+        self.scale[self.scale == 0] = 1.0
+
+    def transform(self, x):
+        return (x - self.mean) / self.scale
+
+    def inverse(self, z):
+        return z * self.scale + self.mean
+
 # %% 5.4 wrong "scale 1 in transform, but not in inverse" expect "exactly the scale"
 class Standardiser:
     def fit(self, x):
@@ -847,6 +924,34 @@ class Standardiser:
 
     def transform(self, x):
         return (x.float() - self.mean) / self.scale
+
+    def inverse(self, z):
+        return z * self.scale + self.mean
+
+# %% 5.4 wrong "casts back in transform, not in inverse" expect "in the dtype of the table"
+class Standardiser:
+    def fit(self, x):
+        x = x.double()
+        self.mean = x.mean(0)
+        self.scale = x.std(0, unbiased=False)
+        self.scale[x.amax(0) == x.amin(0)] = 1.0
+
+    def transform(self, x):
+        return ((x - self.mean) / self.scale).to(x.dtype)
+
+    def inverse(self, z):
+        return z * self.scale + self.mean
+
+# %% 5.4 wrong "computes in float64 and leaves it so" expect "the dtype is float64 where float32"
+class Standardiser:
+    def fit(self, x):
+        x = x.double()
+        self.mean = x.mean(0)
+        self.scale = x.std(0, unbiased=False)
+        self.scale[x.amax(0) == x.amin(0)] = 1.0
+
+    def transform(self, x):
+        return (x - self.mean) / self.scale
 
     def inverse(self, z):
         return z * self.scale + self.mean
@@ -1038,6 +1143,98 @@ class RandomScale(nn.Module):
 
     def forward(self, x):
         if not self.training:
+            return x
+        factor = torch.rand(1, generator=self.generator).item()
+        return x * (self.low + factor * (self.high - self.low))
+
+# %% 5.5 wrong "noise in eval mode in place of train mode" expect "in train mode return the sample with noise"
+class AddNoise(nn.Module):
+    def __init__(self, sigma, generator):
+        super().__init__()
+        self.sigma = sigma
+        self.generator = generator
+
+    def forward(self, x):
+        if self.training:
+            return x
+        noise = torch.randn(x.shape, generator=self.generator).to(x.dtype)
+        return x + noise * self.sigma
+
+
+class RandomShift(nn.Module):
+    def __init__(self, most, generator):
+        super().__init__()
+        self.most = most
+        self.generator = generator
+
+    def forward(self, x):
+        if not self.training:
+            return x
+        k = torch.randint(-self.most, self.most + 1, (1,), generator=self.generator).item()
+        out = torch.zeros_like(x)
+        if k > 0:
+            out[..., k:] = x[..., :-k]
+        elif k < 0:
+            out[..., :k] = x[..., -k:]
+        else:
+            out.copy_(x)
+        return out
+
+
+class RandomScale(nn.Module):
+    def __init__(self, low, high, generator):
+        super().__init__()
+        self.low, self.high = low, high
+        self.generator = generator
+
+    def forward(self, x):
+        if not self.training:
+            return x
+        factor = torch.rand(1, generator=self.generator).item()
+        return x * (self.low + factor * (self.high - self.low))
+
+# %% 5.5 wrong "train and eval the wrong way round" expect "the wrong way round"
+class AddNoise(nn.Module):
+    def __init__(self, sigma, generator):
+        super().__init__()
+        self.sigma = sigma
+        self.generator = generator
+
+    def forward(self, x):
+        if self.training:
+            return x
+        noise = torch.randn(x.shape, generator=self.generator).to(x.dtype)
+        return x + noise * self.sigma
+
+
+class RandomShift(nn.Module):
+    def __init__(self, most, generator):
+        super().__init__()
+        self.most = most
+        self.generator = generator
+
+    def forward(self, x):
+        if self.training:
+            return x
+        k = torch.randint(-self.most, self.most + 1, (1,), generator=self.generator).item()
+        out = torch.zeros_like(x)
+        if k > 0:
+            out[..., k:] = x[..., :-k]
+        elif k < 0:
+            out[..., :k] = x[..., -k:]
+        else:
+            out.copy_(x)
+        return out
+
+
+class RandomScale(nn.Module):
+    def __init__(self, low, high, generator):
+        super().__init__()
+        self.low, self.high = low, high
+        self.generator = generator
+
+    def forward(self, x):
+        if self.training:
             return x
         factor = torch.rand(1, generator=self.generator).item()
         return x * (self.low + factor * (self.high - self.low))
@@ -1458,6 +1655,50 @@ class RandomScale(nn.Module):
         factor = torch.rand(1, generator=self.generator).item()
         return x * (self.low + factor * (self.high - self.low))
 
+# %% 5.5 wrong "to the right only" expect "A shift to the left never came"
+class AddNoise(nn.Module):
+    def __init__(self, sigma, generator):
+        super().__init__()
+        self.sigma = sigma
+        self.generator = generator
+
+    def forward(self, x):
+        if not self.training:
+            return x
+        noise = torch.randn(x.shape, generator=self.generator).to(x.dtype)
+        return x + noise * self.sigma
+
+
+class RandomShift(nn.Module):
+    def __init__(self, most, generator):
+        super().__init__()
+        self.most = most
+        self.generator = generator
+
+    def forward(self, x):
+        if not self.training:
+            return x
+        k = torch.randint(0, self.most + 1, (1,), generator=self.generator).item()
+        out = torch.zeros_like(x)
+        if k > 0:
+            out[..., k:] = x[..., :-k]
+        else:
+            out.copy_(x)
+        return out
+
+
+class RandomScale(nn.Module):
+    def __init__(self, low, high, generator):
+        super().__init__()
+        self.low, self.high = low, high
+        self.generator = generator
+
+    def forward(self, x):
+        if not self.training:
+            return x
+        factor = torch.rand(1, generator=self.generator).item()
+        return x * (self.low + factor * (self.high - self.low))
+
 # %% 5.5 wrong "no base class set up" expect "TypeError"
 class AddNoise(nn.Module):
     def __init__(self, sigma, generator):
@@ -1721,6 +1962,40 @@ class LastStateGRU(nn.Module):
         last = lengths.clamp(max=x.shape[1] - 1)
         return self.head(self.gru(x)[0][torch.arange(len(x)), last])
 
+# %% 5.6 wrong "picks the step before the last" expect "One step too early"
+def collate(batch):
+    seqs = [s for s, _ in batch]
+    lengths = torch.tensor([len(s) for s in seqs])
+    labels = torch.tensor([c for _, c in batch])
+    return pad_sequence(seqs, batch_first=True), lengths, labels
+
+
+class LastStateGRU(nn.Module):
+    def __init__(self, features, hidden, classes):
+        super().__init__()
+        self.gru = nn.GRU(features, hidden, batch_first=True)
+        self.head = nn.Linear(hidden, classes)
+
+    def forward(self, x, lengths):
+        return self.head(self.gru(x)[0][torch.arange(len(x)), lengths - 2])
+
+# %% 5.6 wrong "picks every length from every sequence" expect "Every length was picked"
+def collate(batch):
+    seqs = [s for s, _ in batch]
+    lengths = torch.tensor([len(s) for s in seqs])
+    labels = torch.tensor([c for _, c in batch])
+    return pad_sequence(seqs, batch_first=True), lengths, labels
+
+
+class LastStateGRU(nn.Module):
+    def __init__(self, features, hidden, classes):
+        super().__init__()
+        self.gru = nn.GRU(features, hidden, batch_first=True)
+        self.head = nn.Linear(hidden, classes)
+
+    def forward(self, x, lengths):
+        return self.head(self.gru(x)[0][:, lengths - 1])
+
 # %% 5.6 wrong "mean of all true steps" expect "scores of a sequence of 1"
 def collate(batch):
     seqs = [s for s, _ in batch]
@@ -1813,7 +2088,7 @@ class LastStateGRU(nn.Module):
         packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
         return self.head(self.gru(packed)[1][-1])
 
-# %% 5.6 wrong "padding on the left" expect "the batch: padded, lengths, classes"
+# %% 5.6 wrong "padding on the left" expect "The padding stands first"
 def collate(batch):
     seqs = [s for s, _ in batch]
     lengths = torch.tensor([len(s) for s in seqs])
@@ -1831,7 +2106,7 @@ class LastStateGRU(nn.Module):
         packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
         return self.head(self.gru(packed)[1][-1])
 
-# %% 5.6 wrong "shape keeps the layer axis" expect "shape of the scores"
+# %% 5.6 wrong "shape keeps the layer axis" expect "axis of the layers is still there"
 def collate(batch):
     seqs = [s for s, _ in batch]
     lengths = torch.tensor([len(s) for s in seqs])
@@ -1969,7 +2244,7 @@ def build(table, label, parts, batch_size, noise, seed):
             loaders[name] = DataLoader(TensorDataset(x, y), batch_size=batch_size)
     return loaders, stats
 
-# %% 5.7 wrong "learn_stats ignores rows" expect "what is learnt from rows 0, 1 and 2"
+# %% 5.7 wrong "learn_stats ignores rows" expect "Row 3 was read too"
 def learn_stats(table, rows, label):
     rows = range(len(table[label]))
     stats = {"label": label, "classes": sorted(set(table[label][r] for r in rows)), "columns": {}}
@@ -2397,7 +2672,7 @@ def build(table, label, parts, batch_size, noise, seed):
             loaders[name] = DataLoader(TensorDataset(x, y), batch_size=batch_size)
     return loaders, stats
 
-# %% 5.7 wrong "divisor n - 1" expect "what is learnt from rows 0, 1 and 2"
+# %% 5.7 wrong "divisor n - 1" expect "divisor n - 1: n is asked for"
 def learn_stats(table, rows, label):
     stats = {"label": label, "classes": sorted(set(table[label][r] for r in rows)), "columns": {}}
     for name in table:
@@ -2634,6 +2909,191 @@ def build(table, label, parts, batch_size, noise, seed):
         if name == "train":
             counts = Counter(y.tolist())
             weights = [1 / counts[c] for c in sorted(counts)]
+            sampler = WeightedRandomSampler(weights, len(y), generator=seeded(seed))
+            data = Noisy(x, y, noise, seeded(seed))
+            loaders[name] = DataLoader(data, batch_size=batch_size, sampler=sampler)
+        else:
+            loaders[name] = DataLoader(TensorDataset(x, y), batch_size=batch_size)
+    return loaders, stats
+
+# %% 5.7 wrong "draws one batch an epoch" expect "as many rows as it has"
+def learn_stats(table, rows, label):
+    stats = {"label": label, "classes": sorted(set(table[label][r] for r in rows)), "columns": {}}
+    for name in table:
+        if name == label:
+            continue
+        cells = [table[name][r] for r in rows if table[name][r] not in MISSING]
+        if all(number(c) is not None for c in cells):
+            values = np.array([float(c) for c in cells])
+            scale = float(values.std()) or 1.0
+            stats["columns"][name] = {"mean": float(values.mean()), "scale": scale}
+        else:
+            stats["columns"][name] = {"values": sorted(set(cells))}
+    return stats
+
+
+def encode(table, rows, stats):
+    x = []
+    for r in rows:
+        row = []
+        for name, info in stats["columns"].items():
+            cell = table[name][r]
+            if "values" in info:
+                row += [1.0 if cell == v else 0.0 for v in info["values"]]
+            elif number(cell) is None:
+                row.append(0.0)
+            else:
+                row.append((number(cell) - info["mean"]) / info["scale"])
+        x.append(row)
+    y = [stats["classes"].index(table[stats["label"]][r]) for r in rows]
+    return torch.tensor(x), torch.tensor(y)
+
+
+# cell ex-5-7-b
+class Noisy(Dataset):
+    def __init__(self, x, y, noise, source):
+        self.x, self.y, self.noise, self.source = x, y, noise, source
+
+    def __len__(self):
+        return len(self.y)
+
+    def __getitem__(self, i):
+        x = self.x[i]
+        return x + self.noise * torch.randn(x.shape, generator=self.source), self.y[i]
+
+
+def build(table, label, parts, batch_size, noise, seed):
+    stats = learn_stats(table, parts["train"], label)
+    loaders = {}
+    for name in parts:
+        x, y = encode(table, parts[name], stats)
+        if name == "train":
+            counts = Counter(y.tolist())
+            weights = [1 / counts[c] for c in y.tolist()]
+            sampler = WeightedRandomSampler(weights, batch_size, generator=seeded(seed))
+            data = Noisy(x, y, noise, seeded(seed))
+            loaders[name] = DataLoader(data, batch_size=batch_size, sampler=sampler)
+        else:
+            loaders[name] = DataLoader(TensorDataset(x, y), batch_size=batch_size)
+    return loaders, stats
+
+# %% 5.7 wrong "draws without replacement" expect "draws without replacement"
+def learn_stats(table, rows, label):
+    stats = {"label": label, "classes": sorted(set(table[label][r] for r in rows)), "columns": {}}
+    for name in table:
+        if name == label:
+            continue
+        cells = [table[name][r] for r in rows if table[name][r] not in MISSING]
+        if all(number(c) is not None for c in cells):
+            values = np.array([float(c) for c in cells])
+            scale = float(values.std()) or 1.0
+            stats["columns"][name] = {"mean": float(values.mean()), "scale": scale}
+        else:
+            stats["columns"][name] = {"values": sorted(set(cells))}
+    return stats
+
+
+def encode(table, rows, stats):
+    x = []
+    for r in rows:
+        row = []
+        for name, info in stats["columns"].items():
+            cell = table[name][r]
+            if "values" in info:
+                row += [1.0 if cell == v else 0.0 for v in info["values"]]
+            elif number(cell) is None:
+                row.append(0.0)
+            else:
+                row.append((number(cell) - info["mean"]) / info["scale"])
+        x.append(row)
+    y = [stats["classes"].index(table[stats["label"]][r]) for r in rows]
+    return torch.tensor(x), torch.tensor(y)
+
+
+# cell ex-5-7-b
+class Noisy(Dataset):
+    def __init__(self, x, y, noise, source):
+        self.x, self.y, self.noise, self.source = x, y, noise, source
+
+    def __len__(self):
+        return len(self.y)
+
+    def __getitem__(self, i):
+        x = self.x[i]
+        return x + self.noise * torch.randn(x.shape, generator=self.source), self.y[i]
+
+
+def build(table, label, parts, batch_size, noise, seed):
+    stats = learn_stats(table, parts["train"], label)
+    loaders = {}
+    for name in parts:
+        x, y = encode(table, parts[name], stats)
+        if name == "train":
+            counts = Counter(y.tolist())
+            weights = [1 / counts[c] for c in y.tolist()]
+            sampler = WeightedRandomSampler(
+                weights, len(y), replacement=False, generator=seeded(seed)
+            )
+            data = Noisy(x, y, noise, seeded(seed))
+            loaders[name] = DataLoader(data, batch_size=batch_size, sampler=sampler)
+        else:
+            loaders[name] = DataLoader(TensorDataset(x, y), batch_size=batch_size)
+    return loaders, stats
+
+# %% 5.7 wrong "weights looked up twice" expect "its weights are not 1 /"
+def learn_stats(table, rows, label):
+    stats = {"label": label, "classes": sorted(set(table[label][r] for r in rows)), "columns": {}}
+    for name in table:
+        if name == label:
+            continue
+        cells = [table[name][r] for r in rows if table[name][r] not in MISSING]
+        if all(number(c) is not None for c in cells):
+            values = np.array([float(c) for c in cells])
+            scale = float(values.std()) or 1.0
+            stats["columns"][name] = {"mean": float(values.mean()), "scale": scale}
+        else:
+            stats["columns"][name] = {"values": sorted(set(cells))}
+    return stats
+
+
+def encode(table, rows, stats):
+    x = []
+    for r in rows:
+        row = []
+        for name, info in stats["columns"].items():
+            cell = table[name][r]
+            if "values" in info:
+                row += [1.0 if cell == v else 0.0 for v in info["values"]]
+            elif number(cell) is None:
+                row.append(0.0)
+            else:
+                row.append((number(cell) - info["mean"]) / info["scale"])
+        x.append(row)
+    y = [stats["classes"].index(table[stats["label"]][r]) for r in rows]
+    return torch.tensor(x), torch.tensor(y)
+
+
+# cell ex-5-7-b
+class Noisy(Dataset):
+    def __init__(self, x, y, noise, source):
+        self.x, self.y, self.noise, self.source = x, y, noise, source
+
+    def __len__(self):
+        return len(self.y)
+
+    def __getitem__(self, i):
+        x = self.x[i]
+        return x + self.noise * torch.randn(x.shape, generator=self.source), self.y[i]
+
+
+def build(table, label, parts, batch_size, noise, seed):
+    stats = learn_stats(table, parts["train"], label)
+    loaders = {}
+    for name in parts:
+        x, y = encode(table, parts[name], stats)
+        if name == "train":
+            counts = Counter(y.tolist())
+            weights = (1 / y.bincount()[y])[y]
             sampler = WeightedRandomSampler(weights, len(y), generator=seeded(seed))
             data = Noisy(x, y, noise, seeded(seed))
             loaders[name] = DataLoader(data, batch_size=batch_size, sampler=sampler)
@@ -3188,7 +3648,7 @@ def build(table, label, parts, batch_size, noise, seed):
     )
     return loaders, stats
 
-# %% 5.8 wrong "little-endian" expect "wrong length"
+# %% 5.8 wrong "little-endian" expect "Bytes in the wrong order?"
 def read_idx(path):
     with open(path, "rb") as file:
         data = file.read()
@@ -3472,7 +3932,7 @@ def read_idx(path):
     pixels = np.frombuffer(data[16 : 16 + n * h * w], np.uint8).astype(np.float32) / 255
     return torch.from_numpy(pixels).reshape(n, 1, h, w)
 
-# %% 5.8 wrong "gzip by the name" expect "magic number"
+# %% 5.8 wrong "gzip by the name" expect "its name says nothing"
 def read_idx(path):
     with open(path, "rb") as file:
         data = file.read()
@@ -3498,7 +3958,7 @@ def read_idx(path):
     pixels = np.frombuffer(data[16:], np.uint8).astype(np.float32) / 255
     return torch.from_numpy(pixels).reshape(n, 1, h, w)
 
-# %% 5.8 wrong "no gzip" expect "wrong magic number"
+# %% 5.8 wrong "no gzip" expect "says that a file is zipped"
 def read_idx(path):
     with open(path, "rb") as file:
         data = file.read()
@@ -3571,7 +4031,7 @@ def read_idx(path):
     pixels = np.frombuffer(data[16:], np.uint8).astype(np.float32) / 255
     return torch.from_numpy(pixels).reshape(n, 1, h, w)
 
-# %% 5.8 wrong "reads with struct, short header raises struct.error" expect "a file that ends inside its header"
+# %% 5.8 wrong "reads with struct, short header raises struct.error" expect "before you read the sizes"
 def read_idx(path):
     with open(path, "rb") as file:
         data = file.read()
