@@ -277,7 +277,7 @@ check.close(
     hint="Sum loss times batch size, then divide by the number of samples",
 )
 
-# %% tags=["raises-exception"]
+# %%
 # Uses your fit (until it is written, the cell stops with "Your turn"); Batches is in the setup cell.
 yours, theirs = small_net(), small_net()
 steps = [torch.optim.SGD(net.parameters(), lr=0.05) for net in (yours, theirs)]
@@ -903,7 +903,7 @@ check.close(
     hint="Note the loss before the step that is taken at this rate",
 )
 
-# %% tags=["raises-exception"] alt="Loss against the logarithm of the learning rate in one range test. It jitters near 1.1 up to a rate of 0.001, falls to 0.2 at about 0.02, stays there until 0.15, then shoots up above 1, and the test ends at 0.2."
+# %% alt="Loss against the logarithm of the learning rate in one range test. It jitters near 1.1 up to a rate of 0.001, falls to 0.2 at about 0.02, stays there until 0.15, then shoots up above 1, and the test ends at 0.2."
 model = small_net()
 optimiser = torch.optim.SGD(model.parameters(), lr=0.05)
 batches = list(Batches(x, y, 50, seeded(0)))
@@ -1264,7 +1264,7 @@ check.equal(
     ideas={"Gradients stay off for all later code: write `with torch.set_grad_enabled(…):`": False},
 )
 
-# %% tags=["raises-exception"] alt="Cross-entropy of training and validation over 14 epochs of the first split, on a logarithmic axis. The training loss falls from 0.34 to 0.04. The validation loss wavers between 0.036 and 0.064, lowest in the sixth epoch, and lies below the training loss until the eleventh."
+# %% alt="Cross-entropy of training and validation over 14 epochs of the first split, on a logarithmic axis. The training loss falls from 0.34 to 0.04. The validation loss wavers between 0.036 and 0.064, lowest in the sixth epoch, and lies below the training loss until the eleventh."
 from sklearn.datasets import load_breast_cancer
 
 cells, kinds = (torch.as_tensor(part) for part in load_breast_cancer(return_X_y=True))
@@ -1622,7 +1622,7 @@ check.close(
     },
 )
 
-# %% tags=["raises-exception"] alt="Learning rates over 200 steps. StepLR falls in stairs, tenfold every 60. The exponential one falls smoothly. The cosine with T_max 100 reaches 0 at 100 and rises back to 1 at 200. Warm-up then cosine rises in a line to 1 at step 20 and falls to 0 at 200. OneCycleLR rises in a curve to 1 at step 60 and falls to 0."
+# %% alt="Learning rates over 200 steps. StepLR falls in stairs, tenfold every 60. The exponential one falls smoothly. The cosine with T_max 100 reaches 0 at 100 and rises back to 1 at 200. Warm-up then cosine rises in a line to 1 at step 20 and falls to 0 at 200. OneCycleLR rises in a curve to 1 at step 60 and falls to 0."
 S = schedulers
 plans = {"StepLR": lambda o: S.StepLR(o, 60), "exponential": lambda o: S.ExponentialLR(o, 0.98)}
 plans |= {
