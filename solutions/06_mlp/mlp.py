@@ -443,7 +443,7 @@ dots(errors, title="Adding up 20 numbers: batch and learning rate", xlabel="mean
 # %% alt="A wavy curve and two fits made on minus 1 to 1. With 4 units the fit is a rough polygon, with 64 it covers the curve between minus 1 and 1. Outside, both leave the curve in straight lines."
 def solved(t, bend, width):
     """At t: hidden units with random weights; output weights by least squares on [-1, 1]."""
-    dice, x = seeded(width), torch.linspace(-1, 1, 400, dtype=torch.float64)
+    dice, x = seeded(width + 11), torch.linspace(-1, 1, 400, dtype=torch.float64)
     place, slope = 2 * torch.rand(width, generator=dice) - 1, 3 * torch.randn(width, generator=dice)
     near, far = (F.pad(bend(slope * (s[:, None] - place)), (0, 1), value=1.0) for s in (x, t))
     return (far @ torch.linalg.lstsq(near, wave(x)[:, None], driver="gelsd").solution)[:, 0]
@@ -904,7 +904,7 @@ for name, values in ends({n: sweep["Adam"][n] for n in four}, "training").items(
 dots(errors, title="Five starts, two optimisers, three seeds", xlabel="test error")
 
 # %% [markdown]
-# Under SGD the textbook is right: "small" is stuck at the variance, 1.1, "large" ends in `nan` on every seed (no marks), He is slightly ahead. Under Adam, which rescales every gradient, "small" recovers, and He is last of the sensible four. It does not fit worse: its *training* error is that of "small", but its test error is nearly twice as large. Larger weights start from a wilder function, and pay for it on new data. PyTorch's own start, uniform with variance 1/(3n), wins.
+# Under SGD the textbook is right: "small" is stuck at the variance, 1.1, "large" ends in `nan` on every seed (no marks), He is slightly ahead. Under Adam, which rescales every gradient, "small" recovers, and He is last of the sensible four. Its *training* error is that of "small", its test error nearly twice as large: larger weights start from a wilder function, and pay on new data. PyTorch's own start, uniform with variance 1/(3n), wins.
 #
 # The right scale keeps a *deep* signal alive. Which start *generalises* best, an experiment says.
 #
@@ -1004,13 +1004,13 @@ xlabel = "share of units never above 0"
 dots(groups, title="Two epochs at a high rate, four seeds", xlabel=xlabel, scale="linear")
 
 # %% [markdown]
-# Two epochs at 0.2 silence a third or more of the ReLU units, and twenty good ones wake hardly any. In the other networks a unit below 0 still passes some gradient. Yet the shares move little, up or down; leaky ReLU ends below ReLU's loss on three seeds of four, ELU and GELU on one. None comes near the steady run. The cure is the rate.
+# Two epochs at 0.2 silence a third or more of the ReLU units; twenty good ones wake hardly any. Elsewhere units below 0 pass some gradient, yet the shares move little. Leaky ReLU ends below ReLU's loss on three seeds of four, ELU and GELU on one; none nears the steady run.
 #
 # | you see | name | first cures |
 # |---|---|---|
 # | gradients shrink towards layer 1 | vanishing | He, ReLU, norms, skips |
 # | they grow, loss `nan` | exploding | right start, lower rate, clipping |
-# | units silent on all data | dying ReLU | lower rate; leaky ReLU |
+# | units silent on all data | dying ReLU | lower rate |
 # | all units of a layer equal | symmetry | random weights |
 #
 # ## Deep or wide
