@@ -459,6 +459,39 @@ def train_mlp(model, x, y, *, epochs, lr=1e-3, batch=64):
 def test_mse(model, x, y):
     return gradus.evaluate(model, [(x, y[:, None])], nn.MSELoss(reduction='sum'))["loss"]
 
+# %% 6.1 wrong "a new Adam in each epoch" expect "make one optimiser for all epochs"
+def build_mlp(sizes, activation="relu"):
+    try:
+        bend = ACTIVATIONS[activation]
+    except KeyError:
+        raise ValueError(f"no activation called {activation}") from None
+    model = nn.Sequential()
+    for k in range(len(sizes) - 1):
+        if k:
+            model.append(bend())
+        model.append(nn.Linear(sizes[k], sizes[k + 1]))
+    return model
+
+
+def train_mlp(model, x, y, *, epochs, lr=1e-3, batch=64):
+    for _ in range(epochs):
+        optimiser = torch.optim.Adam(model.parameters(), lr=lr)
+        for part in torch.randperm(len(x)).split(batch):
+            optimiser.zero_grad()
+            loss = ((model(x[part])[:, 0] - y[part]) ** 2).mean()
+            loss.backward()
+            optimiser.step()
+
+
+def test_mse(model, x, y):
+    was = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            return float(((model(x).squeeze(1) - y) ** 2).mean())
+    finally:
+        model.train(was)
+
 # %% 6.1 right "a loop by hand and a flattened list"
 def build_mlp(sizes, activation="relu"):
     try:
@@ -580,7 +613,7 @@ def gelu(x):
 def silu(x):
     return x * torch.sigmoid(x)
 
-# %% 6.2 wrong "SiLU as a quotient" expect "slopes at -100 and 100"
+# %% 6.2 wrong "SiLU as a quotient" expect "in silu use torch.sigmoid"
 def relu(x):
     return torch.where(x > 0, x, torch.zeros_like(x))
 
@@ -620,7 +653,7 @@ def gelu(x):
 def silu(x):
     return x * torch.sigmoid(x)
 
-# %% 6.2 wrong "torch.maximum splits ties" expect "shares the slope between two equal arguments"
+# %% 6.2 wrong "torch.maximum splits ties" expect "shares the slope between equal arguments"
 def relu(x):
     return torch.maximum(x, torch.zeros_like(x))
 
@@ -640,7 +673,7 @@ def gelu(x):
 def silu(x):
     return x * torch.sigmoid(x)
 
-# %% 6.2 wrong "clamp for ReLU" expect "clamp passes the gradient on"
+# %% 6.2 wrong "clamp for ReLU" expect "clamp passes 1 at its border"
 def relu(x):
     return x.clamp(min=0)
 
@@ -782,6 +815,48 @@ def gelu(x):
 def silu(x):
     return x * torch.sigmoid(x)
 
+# %% 6.2 wrong "ReLU from the absolute value" expect "|x| has slope 0"
+def relu(x):
+    return (x + x.abs()) / 2
+
+
+def leaky_relu(x, slope=0.01):
+    return x * torch.where(x > 0, 1.0, slope)
+
+
+def elu(x, alpha=1.0):
+    safe = torch.where(x > 0, 0.0, x)
+    return torch.where(x > 0, x, alpha * (torch.exp(safe) - 1))
+
+
+def gelu(x):
+    return x * torch.special.ndtr(x)
+
+
+def silu(x):
+    return x * torch.special.expit(x)
+
+# %% 6.2 wrong "the larger of x and slope · x" expect "the slope of leaky_relu at 0"
+def relu(x):
+    return x * (x > 0)
+
+
+def leaky_relu(x, slope=0.01):
+    return torch.maximum(x, slope * x)
+
+
+def elu(x, alpha=1.0):
+    safe = torch.where(x > 0, 0.0, x)
+    return torch.where(x > 0, x, alpha * (torch.exp(safe) - 1))
+
+
+def gelu(x):
+    return x * torch.special.ndtr(x)
+
+
+def silu(x):
+    return x * torch.special.expit(x)
+
 # %% 6.2 right "masks, where, special functions"
 def relu(x):
     return x * (x > 0)
@@ -825,6 +900,26 @@ def gelu(x):
 
 def silu(x):
     return x * (1 + torch.tanh(x / 2)) / 2
+
+# %% 6.2 right "leaky ReLU and ELU built on relu"
+def relu(x):
+    return x * (x > 0)
+
+
+def leaky_relu(x, slope=0.01):
+    return relu(x) + slope * x.clamp(max=0)
+
+
+def elu(x, alpha=1.0):
+    return relu(x) + alpha * torch.expm1(x.clamp(max=0))
+
+
+def gelu(x):
+    return x * torch.special.ndtr(x)
+
+
+def silu(x):
+    return x * torch.special.expit(x)
 
 # %% 6.3 wrong "gain missing" expect "lacks the factor 2"
 def init_(model, scheme, generator=None):
@@ -1401,6 +1496,155 @@ def forward_stds(model, x):
         h.remove()
     return stds
 
+# %% 6.3 wrong "a new Parameter instead of the old one" expect "an optimiser that holds it"
+def init_(model, scheme, generator=None):
+    if scheme not in ("zeros", "ones", "small", "large", "xavier", "he"):
+        raise ValueError(f"unknown scheme {scheme}")
+
+    @torch.no_grad()
+    def one(layer):
+        if not isinstance(layer, nn.Linear):
+            return
+        if layer.bias is not None:
+            layer.bias.zero_()
+        if scheme == "zeros":
+            layer.weight.zero_()
+        elif scheme == "ones":
+            layer.weight = nn.Parameter(torch.ones_like(layer.weight))
+        elif scheme == "xavier":
+            nn.init.xavier_normal_(layer.weight, generator=generator)
+        elif scheme == "he":
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+        else:
+            layer.weight.normal_(0, {"small": 0.01, "large": 1.0}[scheme], generator=generator)
+
+    model.apply(one)
+
+
+@torch.no_grad()
+def forward_stds(model, x):
+    outputs = []
+
+    def keep(module, args, output):
+        outputs.append(output.clone())
+
+    handles = [m.register_forward_hook(keep) for m in model.modules() if type(m) is nn.ReLU]
+    model(x)
+    [handle.remove() for handle in handles]
+    return [float(out.std()) for out in outputs]
+
+# %% 6.3 wrong "hooks on the children alone" expect "Only ReLUs at the top are found"
+def init_(model, scheme, generator=None):
+    if scheme not in ("zeros", "ones", "small", "large", "xavier", "he"):
+        raise ValueError(f"unknown scheme {scheme}")
+
+    @torch.no_grad()
+    def one(layer):
+        if not isinstance(layer, nn.Linear):
+            return
+        if layer.bias is not None:
+            layer.bias.zero_()
+        if scheme == "zeros":
+            layer.weight.zero_()
+        elif scheme == "ones":
+            layer.weight.fill_(1)
+        elif scheme == "xavier":
+            nn.init.xavier_normal_(layer.weight, generator=generator)
+        elif scheme == "he":
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+        else:
+            layer.weight.normal_(0, {"small": 0.01, "large": 1.0}[scheme], generator=generator)
+
+    model.apply(one)
+
+
+@torch.no_grad()
+def forward_stds(model, x):
+    outputs = []
+
+    def keep(module, args, output):
+        outputs.append(output.clone())
+
+    handles = [m.register_forward_hook(keep) for m in model.children() if type(m) is nn.ReLU]
+    model(x)
+    [handle.remove() for handle in handles]
+    return [float(out.std()) for out in outputs]
+
+# %% 6.3 wrong "the probe switches to eval mode" expect "call neither train() nor eval()"
+def init_(model, scheme, generator=None):
+    if scheme not in ("zeros", "ones", "small", "large", "xavier", "he"):
+        raise ValueError(f"unknown scheme {scheme}")
+
+    @torch.no_grad()
+    def one(layer):
+        if not isinstance(layer, nn.Linear):
+            return
+        if layer.bias is not None:
+            layer.bias.zero_()
+        if scheme == "zeros":
+            layer.weight.zero_()
+        elif scheme == "ones":
+            layer.weight.fill_(1)
+        elif scheme == "xavier":
+            nn.init.xavier_normal_(layer.weight, generator=generator)
+        elif scheme == "he":
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+        else:
+            layer.weight.normal_(0, {"small": 0.01, "large": 1.0}[scheme], generator=generator)
+
+    model.apply(one)
+
+
+@torch.no_grad()
+def forward_stds(model, x):
+    outputs = []
+
+    def keep(module, args, output):
+        outputs.append(output.clone())
+
+    handles = [m.register_forward_hook(keep) for m in model.modules() if type(m) is nn.ReLU]
+    model.eval()
+    model(x)
+    [handle.remove() for handle in handles]
+    return [float(out.std()) for out in outputs]
+
+# %% 6.3 wrong "small is squared" expect "'small'"
+def init_(model, scheme, generator=None):
+    if scheme not in ("zeros", "ones", "small", "large", "xavier", "he"):
+        raise ValueError(f"unknown scheme {scheme}")
+
+    @torch.no_grad()
+    def one(layer):
+        if not isinstance(layer, nn.Linear):
+            return
+        if layer.bias is not None:
+            layer.bias.zero_()
+        if scheme == "zeros":
+            layer.weight.zero_()
+        elif scheme == "ones":
+            layer.weight.fill_(1)
+        elif scheme == "xavier":
+            nn.init.xavier_normal_(layer.weight, generator=generator)
+        elif scheme == "he":
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+        else:
+            layer.weight.normal_(0, {"small": 0.01**2, "large": 1.0}[scheme], generator=generator)
+
+    model.apply(one)
+
+
+@torch.no_grad()
+def forward_stds(model, x):
+    outputs = []
+
+    def keep(module, args, output):
+        outputs.append(output.clone())
+
+    handles = [m.register_forward_hook(keep) for m in model.modules() if type(m) is nn.ReLU]
+    model(x)
+    [handle.remove() for handle in handles]
+    return [float(out.std()) for out in outputs]
+
 # %% 6.3 right "apply and a context of removals"
 def init_(model, scheme, generator=None):
     if scheme not in ("zeros", "ones", "small", "large", "xavier", "he"):
@@ -1609,6 +1853,46 @@ def width_for(budget, depth, d_in, d_out):
     if budget < count_parameters(depth, 1, d_in, d_out):
         raise ValueError
     return round((budget / max(depth - 1, 1)) ** 0.5 - 2.5) or 1
+
+# %% 6.4 wrong "the last bias forgotten" expect "bias of the output is missing"
+def count_parameters(depth, width, d_in, d_out):
+    sizes = [d_in, *[width] * depth, d_out]
+    return sum(a * b + b for a, b in zip(sizes, sizes[1:])) - d_out
+
+
+def width_for(budget, depth, d_in, d_out):
+    if count_parameters(depth, 1, d_in, d_out) > budget:
+        raise ValueError(f"budget {budget}")
+    low, high = 1, 2
+    while count_parameters(depth, high, d_in, d_out) <= budget:
+        high *= 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        if count_parameters(depth, middle, d_in, d_out) <= budget:
+            low = middle
+        else:
+            high = middle
+    return min((low, high), key=lambda w: abs(count_parameters(depth, w, d_in, d_out) - budget))
+
+# %% 6.4 wrong "biases between hidden layers forgotten" expect "biases of one hidden layer are missing"
+def count_parameters(depth, width, d_in, d_out):
+    sizes = [d_in, *[width] * depth, d_out]
+    return (d_in + 1) * width + (depth - 1) * width * width + (width + 1) * d_out
+
+
+def width_for(budget, depth, d_in, d_out):
+    if count_parameters(depth, 1, d_in, d_out) > budget:
+        raise ValueError(f"budget {budget}")
+    low, high = 1, 2
+    while count_parameters(depth, high, d_in, d_out) <= budget:
+        high *= 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        if count_parameters(depth, middle, d_in, d_out) <= budget:
+            low = middle
+        else:
+            high = middle
+    return min((low, high), key=lambda w: abs(count_parameters(depth, w, d_in, d_out) - budget))
 
 # %% 6.4 right "from the sizes; bisection"
 def count_parameters(depth, width, d_in, d_out):
@@ -2084,7 +2368,7 @@ def regularised_mlp(sizes, dropout=0.0, norm="none"):
     layers.append(nn.Linear(sizes[-2], sizes[-1]))
     return nn.Sequential(*layers)
 
-# %% 6.5 wrong "writes into its input" expect "the gradients when 2 arrives"
+# %% 6.5 wrong "writes into its input" expect "the input changed: your code writes into its input"
 class Dropout(nn.Module):
     def __init__(self, p=0.5):
         super().__init__()
@@ -2187,7 +2471,7 @@ def regularised_mlp(sizes, dropout=0.0, norm="none"):
     layers.append(nn.Linear(sizes[-2], sizes[-1]))
     return nn.Sequential(*layers)
 
-# %% 6.5 wrong "by the name weight" expect "but it is no matrix"
+# %% 6.5 wrong "by the name weight" expect "but it is no nn.Linear"
 class Dropout(nn.Module):
     def __init__(self, p=0.5):
         super().__init__()
@@ -2522,7 +2806,7 @@ def regularised_mlp(sizes, dropout=0.0, norm="none"):
     layers.append(nn.Linear(sizes[-2], sizes[-1]))
     return nn.Sequential(*layers)
 
-# %% 6.5 right "bernoulli and where; by dimension"
+# %% 6.5 wrong "decays whatever has two dimensions" expect "The convolution's weight decays too"
 class Dropout(nn.Module):
     def __init__(self, p=0.5):
         super().__init__()
@@ -2541,6 +2825,139 @@ def decay_groups(model, decay):
     groups = [{"params": [], "weight_decay": decay}, {"params": [], "weight_decay": 0.0}]
     for p in model.parameters():
         groups[p.ndim < 2]["params"].append(p)
+    return groups
+
+
+def regularised_mlp(sizes, dropout=0.0, norm="none"):
+    make = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm, "none": nn.Identity}[norm]
+    model = nn.Sequential()
+    for a, b in zip(sizes, sizes[1:-1]):
+        for part in (nn.Linear(a, b), make(b), nn.ReLU(), Dropout(dropout)):
+            if not isinstance(part, nn.Identity):
+                model.append(part)
+    return model.append(nn.Linear(sizes[-2], sizes[-1]))
+
+# %% 6.5 wrong "PyTorch's dropout in the network" expect "Use the Dropout of your own"
+class Dropout(nn.Module):
+    def __init__(self, p=0.5):
+        super().__init__()
+        if not 0.0 <= p <= 1.0:
+            raise ValueError("p must lie in [0, 1]")
+        self.p = float(p)
+
+    def forward(self, x):
+        if self.training and self.p > 0:
+            gone = torch.bernoulli(torch.full_like(x, self.p)).bool()
+            return torch.where(gone, torch.zeros_like(x), x / max(1 - self.p, 1e-12))
+        return x
+
+
+def decay_groups(model, decay):
+    groups = [{"params": [], "weight_decay": decay}, {"params": [], "weight_decay": 0.0}]
+    for module in model.modules():
+        for name, p in module.named_parameters(recurse=False):
+            matrix = isinstance(module, nn.Linear) and name == "weight"
+            groups[not matrix]["params"].append(p)
+    return groups
+
+
+def regularised_mlp(sizes, dropout=0.0, norm="none"):
+    make = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm, "none": nn.Identity}[norm]
+    model = nn.Sequential()
+    for a, b in zip(sizes, sizes[1:-1]):
+        for part in (nn.Linear(a, b), make(b), nn.ReLU(), nn.Dropout(dropout)):
+            if not isinstance(part, nn.Identity):
+                model.append(part)
+    return model.append(nn.Linear(sizes[-2], sizes[-1]))
+
+# %% 6.5 wrong "divides by the share that stayed" expect "not by the share that happened to stay"
+class Dropout(nn.Module):
+    def __init__(self, p=0.5):
+        super().__init__()
+        if not 0.0 <= p <= 1.0:
+            raise ValueError("p must lie in [0, 1]")
+        self.p = float(p)
+
+    def forward(self, x):
+        if self.training and self.p > 0:
+            gone = torch.bernoulli(torch.full_like(x, self.p)).bool()
+            stayed = (~gone).to(x.dtype).mean().clamp(min=1e-12)
+            return torch.where(gone, torch.zeros_like(x), x / stayed)
+        return x
+
+
+def decay_groups(model, decay):
+    groups = [{"params": [], "weight_decay": decay}, {"params": [], "weight_decay": 0.0}]
+    for module in model.modules():
+        for name, p in module.named_parameters(recurse=False):
+            matrix = isinstance(module, nn.Linear) and name == "weight"
+            groups[not matrix]["params"].append(p)
+    return groups
+
+
+def regularised_mlp(sizes, dropout=0.0, norm="none"):
+    make = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm, "none": nn.Identity}[norm]
+    model = nn.Sequential()
+    for a, b in zip(sizes, sizes[1:-1]):
+        for part in (nn.Linear(a, b), make(b), nn.ReLU(), Dropout(dropout)):
+            if not isinstance(part, nn.Identity):
+                model.append(part)
+    return model.append(nn.Linear(sizes[-2], sizes[-1]))
+
+# %% 6.5 wrong "one draw for the whole tensor" expect "All or nothing"
+class Dropout(nn.Module):
+    def __init__(self, p=0.5):
+        super().__init__()
+        if not 0.0 <= p <= 1.0:
+            raise ValueError("p must lie in [0, 1]")
+        self.p = float(p)
+
+    def forward(self, x):
+        if self.training and self.p > 0:
+            gone = torch.rand(1) < self.p
+            return torch.where(gone, torch.zeros_like(x), x / max(1 - self.p, 1e-12))
+        return x
+
+
+def decay_groups(model, decay):
+    groups = [{"params": [], "weight_decay": decay}, {"params": [], "weight_decay": 0.0}]
+    for module in model.modules():
+        for name, p in module.named_parameters(recurse=False):
+            matrix = isinstance(module, nn.Linear) and name == "weight"
+            groups[not matrix]["params"].append(p)
+    return groups
+
+
+def regularised_mlp(sizes, dropout=0.0, norm="none"):
+    make = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm, "none": nn.Identity}[norm]
+    model = nn.Sequential()
+    for a, b in zip(sizes, sizes[1:-1]):
+        for part in (nn.Linear(a, b), make(b), nn.ReLU(), Dropout(dropout)):
+            if not isinstance(part, nn.Identity):
+                model.append(part)
+    return model.append(nn.Linear(sizes[-2], sizes[-1]))
+
+# %% 6.5 right "bernoulli and where; module by module"
+class Dropout(nn.Module):
+    def __init__(self, p=0.5):
+        super().__init__()
+        if not 0.0 <= p <= 1.0:
+            raise ValueError("p must lie in [0, 1]")
+        self.p = float(p)
+
+    def forward(self, x):
+        if self.training and self.p > 0:
+            gone = torch.bernoulli(torch.full_like(x, self.p)).bool()
+            return torch.where(gone, torch.zeros_like(x), x / max(1 - self.p, 1e-12))
+        return x
+
+
+def decay_groups(model, decay):
+    groups = [{"params": [], "weight_decay": decay}, {"params": [], "weight_decay": 0.0}]
+    for module in model.modules():
+        for name, p in module.named_parameters(recurse=False):
+            matrix = isinstance(module, nn.Linear) and name == "weight"
+            groups[not matrix]["params"].append(p)
     return groups
 
 
@@ -2962,6 +3379,59 @@ def train_surface(seed):
     loader = Shuffled(points, target(points)[:, None], 100, seed)
     gradus.fit(model, loader, F.mse_loss, torch.optim.Adam(model.parameters(), lr=5e-3), epochs=40)
     return model
+
+# %% 6.6 wrong "a stack without dim" expect "stack with dim=-1"
+def target(points):
+    x, y = points[..., 0], points[..., 1]
+    return torch.sin(5 * x) * torch.cos(5 * y) + 0.5 * torch.sin(10 * x) + 0.3 * torch.cos(10 * y)
+
+
+def predict_grid(model, n):
+    steps = torch.linspace(-1, 1, n)
+    X, Y = torch.meshgrid(steps, steps, indexing="xy")
+    xy = torch.stack([X, Y]).reshape(-1, 2)
+    modes = model.training
+    try:
+        with torch.inference_mode():
+            return model.eval()(xy).view(n, n).clone()
+    finally:
+        model.train(modes)
+
+
+def train_surface(seed):
+    torch.manual_seed(seed)
+    points = torch.rand(2000, 2) * 2 - 1
+    data = torch.utils.data.TensorDataset(points, target(points).unsqueeze(1))
+    loader = torch.utils.data.DataLoader(data, batch_size=100, shuffle=True)
+    model = nn.Sequential(nn.Linear(2, 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, 1))
+    gradus.fit(model, loader, nn.MSELoss(), torch.optim.Adam(model.parameters(), lr=8e-3), epochs=50, device="cpu")
+    return model.eval()
+
+# %% 6.6 wrong "arange, without the last end" expect "ends included"
+def target(points):
+    x, y = points[..., 0], points[..., 1]
+    return torch.sin(5 * x) * torch.cos(5 * y) + 0.5 * torch.sin(10 * x) + 0.3 * torch.cos(10 * y)
+
+
+def predict_grid(model, n):
+    steps = torch.arange(n) * 2 / n - 1
+    yx = torch.cartesian_prod(steps, steps)
+    modes = model.training
+    try:
+        with torch.inference_mode():
+            return model.eval()(yx.flip(1)).view(n, n).clone()
+    finally:
+        model.train(modes)
+
+
+def train_surface(seed):
+    torch.manual_seed(seed)
+    points = torch.rand(2000, 2) * 2 - 1
+    data = torch.utils.data.TensorDataset(points, target(points).unsqueeze(1))
+    loader = torch.utils.data.DataLoader(data, batch_size=100, shuffle=True)
+    model = nn.Sequential(nn.Linear(2, 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, 1))
+    gradus.fit(model, loader, nn.MSELoss(), torch.optim.Adam(model.parameters(), lr=8e-3), epochs=50, device="cpu")
+    return model.eval()
 
 # %% 6.6 right "ReLU, columns of points, a loop by hand"
 def target(points):
