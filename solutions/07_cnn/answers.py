@@ -53,7 +53,7 @@ class SmallCNN(nn.Module):
         x = self.drop(F.relu(self.fc1(x.flatten(1))))
         return F.softmax(self.fc2(x), dim=1)
 
-# %% 7.1 wrong "log-softmax head" expect "log-probabilities"
+# %% 7.1 wrong "log-softmax head" expect "sums of exp of the rows"
 class SmallCNN(nn.Module):
     def __init__(self, in_ch=1, size=28, classes=10):
         super().__init__()
@@ -84,7 +84,7 @@ class SmallCNN(nn.Module):
     def forward(self, x):
         return self.net(x)
 
-# %% 7.1 wrong "functional dropout that never stops" expect "dropout off in eval mode"
+# %% 7.1 wrong "functional dropout that never stops" expect "Dropout must stop in eval mode"
 class SmallCNN(nn.Module):
     def __init__(self, in_ch=1, size=28, classes=10):
         super().__init__()
@@ -153,7 +153,7 @@ class SmallCNN(nn.Module):
     def forward(self, x):
         return self.net(x)
 
-# %% 7.1 wrong "the ReLU of the head is missing" expect "linear, ReLU, dropout, linear"
+# %% 7.1 wrong "the ReLU of the head is missing" expect "between the two linear layers is missing"
 class SmallCNN(nn.Module):
     def __init__(self, in_ch=1, size=28, classes=10):
         super().__init__()
@@ -161,6 +161,32 @@ class SmallCNN(nn.Module):
             nn.Conv2d(in_ch, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
             nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
             nn.Linear(32 * (size // 4) ** 2, 64), nn.Dropout(0.25), nn.Linear(64, classes),
+        )
+
+    def forward(self, x):
+        return self.net(x)
+
+# %% 7.1 right "a lazy linear layer"
+class SmallCNN(nn.Module):
+    def __init__(self, in_ch=1, size=28, classes=10):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Conv2d(in_ch, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+            nn.LazyLinear(64), nn.ReLU(), nn.Dropout(0.25), nn.Linear(64, classes),
+        )
+
+    def forward(self, x):
+        return self.net(x)
+
+# %% 7.1 wrong "dropout before the first linear layer" expect "before the first linear layer"
+class SmallCNN(nn.Module):
+    def __init__(self, in_ch=1, size=28, classes=10):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Conv2d(in_ch, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+            nn.Dropout(0.25), nn.Linear(32 * (size // 4) ** 2, 64), nn.ReLU(), nn.Linear(64, classes),
         )
 
     def forward(self, x):
@@ -274,6 +300,37 @@ def receptive_field(layers):
     for k, s, d in layers:
         step *= s
         field += (k - 1) * d * step
+    return field
+
+# %% 7.2 wrong "the formula for the way back, from the front" expect "walks back from the output"
+def conv_out(n, k, s=1, p=0, d=1):
+    if d * (k - 1) + 1 > n + 2 * p:
+        raise ValueError("too large")
+    return (n + 2 * p - d * (k - 1) - 1) // s + 1
+
+def conv_transpose_out(n, k, s=1, p=0, output_padding=0, d=1):
+    return (n - 1) * s - 2 * p + d * (k - 1) + output_padding + 1
+
+def receptive_field(layers):
+    field = 1
+    for k, s, d in layers:
+        field = (field - 1) * s + (k - 1) * d + 1
+    return field
+
+# %% 7.2 wrong "the padding is forgotten where the kernel has to fit" expect "two kernels that just fit"
+def conv_out(n, k, s=1, p=0, d=1):
+    if d * (k - 1) + 1 > n:
+        raise ValueError("too large")
+    return (n + 2 * p - d * (k - 1) - 1) // s + 1
+
+def conv_transpose_out(n, k, s=1, p=0, output_padding=0, d=1):
+    return (n - 1) * s - 2 * p + d * (k - 1) + output_padding + 1
+
+def receptive_field(layers):
+    field, step = 1, 1
+    for k, s, d in layers:
+        field += (k - 1) * d * step
+        step *= s
     return field
 
 # %% 7.2 wrong "dilation ignored in the field" expect "The dilation is left out"
@@ -545,7 +602,7 @@ class Forecaster(nn.Module):
     def forward(self, x):
         return self.net(x.mT)
 
-# %% 7.3 wrong "reshape instead of transpose" expect "the forecast with given weights"
+# %% 7.3 wrong "reshape instead of transpose" expect "reshape mixes moments and channels"
 def conv1d_manual(x, weight, bias=None, stride=1, padding=0, dilation=1):
     k = weight.shape[-1]
     x = F.pad(x, (padding, padding))
@@ -570,6 +627,60 @@ class Forecaster(nn.Module):
 
     def forward(self, x):
         return self.net(x.reshape(x.shape[0], x.shape[2], x.shape[1]))
+
+# %% 7.3 wrong "the causal one calls F.conv1d" expect "uses `conv1d`"
+def conv1d_manual(x, weight, bias=None, stride=1, padding=0, dilation=1):
+    k = weight.shape[-1]
+    x = F.pad(x, (padding, padding))
+    n = (x.shape[-1] - dilation * (k - 1) - 1) // stride + 1
+    out = 0
+    for j in range(k):
+        piece = x[..., j * dilation : j * dilation + stride * (n - 1) + 1 : stride]
+        out = out + torch.einsum("ncl,oc->nol", piece, weight[:, :, j])
+    return out if bias is None else out + bias[:, None]
+
+def causal_conv1d(x, weight, bias=None, dilation=1):
+    return F.conv1d(F.pad(x, ((weight.shape[-1] - 1) * dilation, 0)), weight, bias, 1, 0, dilation)
+
+class Forecaster(nn.Module):
+    def __init__(self, channels, past, future, width=16):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Conv1d(channels, width, 5, padding=2), nn.ReLU(),
+            nn.Conv1d(width, width, 5, padding=4, dilation=2), nn.ReLU(),
+            nn.Flatten(), nn.Linear(width * past, future),
+        )
+
+    def forward(self, x):
+        return self.net(x.mT)
+
+# %% 7.3 wrong "the bias is added in the kernel loop" expect "once for each place of the kernel"
+def conv1d_manual(x, weight, bias=None, stride=1, padding=0, dilation=1):
+    k = weight.shape[-1]
+    x = F.pad(x, (padding, padding))
+    n = (x.shape[-1] - dilation * (k - 1) - 1) // stride + 1
+    out = 0
+    for j in range(k):
+        piece = x[..., j * dilation : j * dilation + stride * (n - 1) + 1 : stride]
+        out = out + torch.einsum("ncl,oc->nol", piece, weight[:, :, j])
+        if bias is not None:
+            out = out + bias[:, None]
+    return out
+
+def causal_conv1d(x, weight, bias=None, dilation=1):
+    return conv1d_manual(F.pad(x, ((weight.shape[-1] - 1) * dilation, 0)), weight, bias, 1, 0, dilation)
+
+class Forecaster(nn.Module):
+    def __init__(self, channels, past, future, width=16):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Conv1d(channels, width, 5, padding=2), nn.ReLU(),
+            nn.Conv1d(width, width, 5, padding=4, dilation=2), nn.ReLU(),
+            nn.Flatten(), nn.Linear(width * past, future),
+        )
+
+    def forward(self, x):
+        return self.net(x.mT)
 
 # %% 7.3 wrong "gathers the windows from detached values" expect "No gradient arrives"
 def conv1d_manual(x, weight, bias=None, stride=1, padding=0, dilation=1):
@@ -777,7 +888,7 @@ class VGGNet(nn.Module):
     def forward(self, x):
         return self.head(self.features(x).mean((2, 3)))
 
-# %% 7.4 wrong "the greatest value of each map instead of the mean" expect "the logits of two networks in eval mode"
+# %% 7.4 wrong "the greatest value of each map instead of the mean" expect "not its greatest value"
 def vgg_block(cin, cout, n):
     layers = []
     for k in range(n):
@@ -795,12 +906,47 @@ class VGGNet(nn.Module):
     def forward(self, x):
         return self.head(self.features(x).amax((2, 3)))
 
-# %% 7.4 wrong "another momentum" expect "three training steps"
+# %% 7.4 wrong "another momentum" expect "with the default momentum"
 def vgg_block(cin, cout, n):
     layers = []
     for k in range(n):
         layers += [nn.Conv2d(cin if k == 0 else cout, cout, 3, padding=1, bias=False)]
         layers += [nn.BatchNorm2d(cout, momentum=0.9), nn.ReLU()]
+    return nn.Sequential(*layers, nn.MaxPool2d(2))
+
+class VGGNet(nn.Module):
+    def __init__(self, in_ch=3, classes=10, widths=(16, 32, 64), counts=(2, 2, 3)):
+        super().__init__()
+        channels = [in_ch, *widths]
+        self.features = nn.Sequential(*(vgg_block(*t) for t in zip(channels, widths, counts)))
+        self.head = nn.Linear(widths[-1], classes)
+
+    def forward(self, x):
+        return self.head(self.features(x).mean((2, 3)))
+
+# %% 7.4 wrong "the same layer again and again" expect "repeats one and the same layer"
+def vgg_block(cin, cout, n):
+    layers = [nn.Conv2d(cin, cout, 3, padding=1, bias=False), nn.BatchNorm2d(cout), nn.ReLU()]
+    again = [nn.Conv2d(cout, cout, 3, padding=1, bias=False), nn.BatchNorm2d(cout), nn.ReLU()]
+    layers += again * (n - 1)
+    return nn.Sequential(*layers, nn.MaxPool2d(2))
+
+class VGGNet(nn.Module):
+    def __init__(self, in_ch=3, classes=10, widths=(16, 32, 64), counts=(2, 2, 3)):
+        super().__init__()
+        channels = [in_ch, *widths]
+        self.features = nn.Sequential(*(vgg_block(*t) for t in zip(channels, widths, counts)))
+        self.head = nn.Linear(widths[-1], classes)
+
+    def forward(self, x):
+        return self.head(self.features(x).mean((2, 3)))
+
+# %% 7.4 wrong "another eps" expect "eps=1e-5 among them"
+def vgg_block(cin, cout, n):
+    layers = []
+    for k in range(n):
+        layers += [nn.Conv2d(cin if k == 0 else cout, cout, 3, padding=1, bias=False)]
+        layers += [nn.BatchNorm2d(cout, eps=1e-3), nn.ReLU()]
     return nn.Sequential(*layers, nn.MaxPool2d(2))
 
 class VGGNet(nn.Module):
