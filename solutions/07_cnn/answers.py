@@ -317,7 +317,7 @@ def receptive_field(layers):
         field = (field - 1) * s + (k - 1) * d + 1
     return field
 
-# %% 7.2 wrong "the padding is forgotten where the kernel has to fit" expect "two kernels that just fit"
+# %% 7.2 wrong "the padding is forgotten where the kernel has to fit" expect "fit into the padded input"
 def conv_out(n, k, s=1, p=0, d=1):
     if d * (k - 1) + 1 > n:
         raise ValueError("too large")
@@ -1569,6 +1569,94 @@ def psnr(a, b, max_value=1.0):
         return math.inf
     return 10 * math.log10(max_value**2 / error)
 
+# %% 7.5 wrong "the border is repeated" expect "pad with zeros"
+class UNet(nn.Module):
+    def __init__(self, in_ch=1, out_ch=1, width=8, depth=2):
+        super().__init__()
+
+        def double(cin, cout):
+            return nn.Sequential(
+                nn.Conv2d(cin, cout, 3, padding=1), nn.ReLU(),
+                nn.Conv2d(cout, cout, 3, padding=1), nn.ReLU(),
+            )
+
+        self.depth = depth
+        self.down, self.up, self.merge = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        channels = in_ch
+        for i in range(depth):
+            self.down.append(double(channels, width * 2**i))
+            channels = width * 2**i
+        self.bottom = double(channels, width * 2**depth)
+        for i in reversed(range(depth)):
+            self.up.append(nn.ConvTranspose2d(width * 2 ** (i + 1), width * 2**i, 2, stride=2))
+            self.merge.append(double(width * 2 ** (i + 1), width * 2**i))
+        self.out = nn.Conv2d(width, out_ch, 1)
+
+    def forward(self, x):
+        h, w = x.shape[-2:]
+        m = 2**self.depth
+        x = F.pad(x, (0, -w % m, 0, -h % m), mode="replicate")
+        skips = []
+        for level in self.down:
+            x = level(x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2)
+        x = self.bottom(x)
+        for k in range(self.depth):
+            x = torch.cat([skips[-1 - k], self.up[k](x)], dim=1)
+            x = self.merge[k](x)
+        return self.out(x)[..., :h, :w]
+
+def psnr(a, b, max_value=1.0):
+    error = ((a - b) ** 2).mean().item()
+    if error == 0:
+        return math.inf
+    return 10 * math.log10(max_value**2 / error)
+
+# %% 7.5 wrong "a whole extra block of zeros" expect "use -H % m"
+class UNet(nn.Module):
+    def __init__(self, in_ch=1, out_ch=1, width=8, depth=2):
+        super().__init__()
+
+        def double(cin, cout):
+            return nn.Sequential(
+                nn.Conv2d(cin, cout, 3, padding=1), nn.ReLU(),
+                nn.Conv2d(cout, cout, 3, padding=1), nn.ReLU(),
+            )
+
+        self.depth = depth
+        self.down, self.up, self.merge = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        channels = in_ch
+        for i in range(depth):
+            self.down.append(double(channels, width * 2**i))
+            channels = width * 2**i
+        self.bottom = double(channels, width * 2**depth)
+        for i in reversed(range(depth)):
+            self.up.append(nn.ConvTranspose2d(width * 2 ** (i + 1), width * 2**i, 2, stride=2))
+            self.merge.append(double(width * 2 ** (i + 1), width * 2**i))
+        self.out = nn.Conv2d(width, out_ch, 1)
+
+    def forward(self, x):
+        h, w = x.shape[-2:]
+        m = 2**self.depth
+        x = F.pad(x, (0, m - w % m, 0, m - h % m))
+        skips = []
+        for level in self.down:
+            x = level(x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2)
+        x = self.bottom(x)
+        for k in range(self.depth):
+            x = torch.cat([skips[-1 - k], self.up[k](x)], dim=1)
+            x = self.merge[k](x)
+        return self.out(x)[..., :h, :w]
+
+def psnr(a, b, max_value=1.0):
+    error = ((a - b) ** 2).mean().item()
+    if error == 0:
+        return math.inf
+    return 10 * math.log10(max_value**2 / error)
+
 # %% 7.5 wrong "modules in plain lists" expect "the count of learned numbers"
 class UNet(nn.Module):
     def __init__(self, in_ch=1, out_ch=1, width=8, depth=2):
@@ -1701,7 +1789,7 @@ def psnr(a, b, max_value=1.0):
         return math.inf
     return 10 * math.log10(max_value**2 / error)
 
-# %% 7.5 wrong "always two levels" expect "the outputs with one level and with three"
+# %% 7.5 wrong "always two levels" expect "depth decides how many levels"
 class UNet(nn.Module):
     def __init__(self, in_ch=1, out_ch=1, width=8, depth=2):
         super().__init__()
@@ -2048,6 +2136,34 @@ class VolNet(nn.Module):
     def forward(self, x):
         return self.net(x)
 
+# %% 7.6 wrong "cut off at 0 and 1" expect "cut off at 0 and 1"
+def balls(centres, radii, size):
+    a = (torch.arange(size) - centres[:, :, None]) ** 2
+    d2 = a[:, 0, :, None, None] + a[:, 1, None, :, None] + a[:, 2, None, None, :]
+    return torch.exp(-d2 / (2 * radii[:, None, None, None] ** 2))[:, None]
+
+def make_blobs(n, size, generator):
+    labels = torch.randperm(n, generator=generator) % 2
+    centres = size * (0.25 + 0.5 * torch.rand(n, 3, generator=generator))
+    radii = size * (0.08 + 0.06 * torch.rand(n, generator=generator))
+    noise = 0.3 * torch.randn(n, 1, size, size, size, generator=generator)
+    volumes = noise + balls(centres, radii, size) * labels.view(-1, 1, 1, 1, 1)
+    return volumes.clamp(0, 1), labels
+
+class VolNet(nn.Module):
+    def __init__(self, width=8, classes=2):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Conv3d(1, width, 3, padding=1, bias=False), nn.BatchNorm3d(width), nn.ReLU(),
+            nn.MaxPool3d(2),
+            nn.Conv3d(width, 2 * width, 3, padding=1, bias=False), nn.BatchNorm3d(2 * width), nn.ReLU(),
+            nn.MaxPool3d(2),
+            nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(2 * width, classes),
+        )
+
+    def forward(self, x):
+        return self.net(x)
+
 # %% 7.6 wrong "the factor 2 under the square is missing" expect "The factor 2 under"
 def balls(centres, radii, size):
     a = (torch.arange(size) - centres[:, :, None]) ** 2
@@ -2308,6 +2424,48 @@ def conv2d_manual(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=
             out = out + torch.einsum("ngchw,goc->ngohw", piece, weight[..., i, j])
     out = out.reshape(len(x), outs, rows, columns)
     return out
+
+# %% 7.7 wrong "weights dealt out to the groups in turn" expect "dealt out in turn"
+def conv2d_manual(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    def pair(v):
+        return (v, v) if isinstance(v, int) else tuple(v)
+
+    (sh, sw), (ph, pw), (dh, dw) = pair(stride), pair(padding), pair(dilation)
+    outs, _, kh, kw = weight.shape
+    x = F.pad(x, (pw, pw, ph, ph))
+    rows = (x.shape[2] - dh * (kh - 1) - 1) // sh + 1
+    columns = (x.shape[3] - dw * (kw - 1) - 1) // sw + 1
+    x = x.reshape(len(x), groups, -1, *x.shape[2:])
+    weight = weight.reshape(outs // groups, groups, -1, kh, kw).transpose(0, 1)
+    out = 0
+    for i in range(kh):
+        for j in range(kw):
+            piece = x[..., i * dh : i * dh + sh * (rows - 1) + 1 : sh, :]
+            piece = piece[..., j * dw : j * dw + sw * (columns - 1) + 1 : sw]
+            out = out + torch.einsum("ngchw,goc->ngohw", piece, weight[..., i, j])
+    out = out.reshape(len(x), outs, rows, columns)
+    return out if bias is None else out + bias[:, None, None]
+
+# %% 7.7 wrong "each bias goes to a column" expect "Each bias went to a column"
+def conv2d_manual(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    def pair(v):
+        return (v, v) if isinstance(v, int) else tuple(v)
+
+    (sh, sw), (ph, pw), (dh, dw) = pair(stride), pair(padding), pair(dilation)
+    outs, _, kh, kw = weight.shape
+    x = F.pad(x, (pw, pw, ph, ph))
+    rows = (x.shape[2] - dh * (kh - 1) - 1) // sh + 1
+    columns = (x.shape[3] - dw * (kw - 1) - 1) // sw + 1
+    x = x.reshape(len(x), groups, -1, *x.shape[2:])
+    weight = weight.reshape(groups, outs // groups, -1, kh, kw)
+    out = 0
+    for i in range(kh):
+        for j in range(kw):
+            piece = x[..., i * dh : i * dh + sh * (rows - 1) + 1 : sh, :]
+            piece = piece[..., j * dw : j * dw + sw * (columns - 1) + 1 : sw]
+            out = out + torch.einsum("ngchw,goc->ngohw", piece, weight[..., i, j])
+    out = out.reshape(len(x), outs, rows, columns)
+    return out if bias is None else out + bias
 
 # %% 7.7 wrong "the dilation is forgotten" expect "The dilation is not used"
 def conv2d_manual(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
