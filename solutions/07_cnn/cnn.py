@@ -162,7 +162,7 @@ for arguments in rows:
     shape = tuple(layer.weight.shape)
     print(f"{name:26} {shape!s:17} {count(layer):5} ", *layer(x).shape[1:])
 grey, no_channels = nn.Conv2d(1, 8, 3), torch.zeros(32, 28, 28)
-print("padding='full':  ", observe.complaint(nn.Conv2d, 8, 16, 3, padding="full", find="should be"))
+print("padding='full':  ", observe.complaint(nn.Conv2d, 8, 16, 3, padding="full"))
 print("'same', stride 2:", observe.complaint(nn.Conv2d, 8, 16, 3, padding="same", stride=2))
 print("no channel axis: ", observe.complaint(grey, no_channels, find="expected input"))
 
