@@ -75,7 +75,7 @@ print("Conv2d(1, 32, 3):", count(conv), "weights for", outputs, "outputs")
 print(f"a linear layer with {outputs} outputs:", 784 * outputs + outputs)
 
 # %% [markdown]
-# So "300 times fewer weights" (100,480 against 320) is unfair to the convolution: it makes 21,632 outputs, for which a linear layer needs 17 million weights.
+# So "300 times fewer weights" (100,480 against 320) is unfair: the convolution makes 21,632 outputs, for which a linear layer needs 17 million weights.
 #
 # The price is an assumption: nearby matters, and what helps here helps there. It holds for images, sound and sensors; not for a table of customers, whose columns have no order, nor where far ends must speak at once (attention, chapter 11).
 #
@@ -184,7 +184,7 @@ for size in (4, 7, 30):
     print(size, "→", to_one.shape[-1], "or", to_three.shape[-1], " by stride 2:", strided.shape[-1])
 
 # %% [markdown]
-# Check one window by hand: the upper right one holds 3, 4, 6 and 8, so its maximum is 8 and its mean 5.25. The windows of the adaptive pooling grow with the map.
+# Check the upper right window by hand: it holds 3, 4, 6, 8. The windows of the adaptive pooling grow with the map.
 #
 # Now the classic shape of a small network: convolution, ReLU, pooling, twice. The map shrinks 28 → 14 → 7 while the channels grow: less *where*, more *what*. Then flatten and decide.
 
@@ -340,7 +340,7 @@ print("filled with 9 instead of 0, these columns move:", moved.nonzero().flatten
 # %% [markdown]
 # In train mode, brightening sample 1 moves its neighbours too: batch norm takes mean and variance over the whole batch. In eval mode it uses the running statistics, and each sample is alone. Who forgets `eval()` gives a patient a diagnosis that depends on the other patients of the day. With large batches the accuracy hardly suffers; the probe shows it in one line. What fills up a short input reaches columns 26 to 29: cut them off and nothing is left of it.
 #
-# The hidden tests of this chapter ask these questions wherever they apply. Ask them first.
+# The hidden tests ask these questions too.
 
 # %% [markdown]
 # ### Predict 7.2 · The digit moves one pixel
@@ -380,10 +380,10 @@ errors = {"conv, moved back": error([maps[k].roll(-k, dims=3) for k in shifts])}
 errors["global mean"] = error([m.mean((2, 3)) for m in maps])
 errors["max pool, moved back"] = error([half[k].roll(-(k // 2), dims=3) for k in shifts])
 errors["max pool, left in place"] = error(half)
-plots.curves(errors, x=shifts, title="After a shift", xlabel="pixels", ylabel="relative error")
+plots.curves(errors, x=shifts, xlabel="shift in pixels", ylabel="relative error")
 
 # %% [markdown]
-# Two words that are often mixed up. *Equivariant*: the output moves along; the convolution, moved back, stays at zero. *Invariant*: the output does not notice; so it is with the mean over the whole map. (With zero padding, both hold only away from the border.)
+# Two words often mixed up. *Equivariant*: the output moves along; the convolution, moved back, stays at zero. *Invariant*: the output does not notice; so it is with the mean over the whole map. (With zero padding, both hold only away from the border.)
 #
 # Ordinary max pooling, often praised for "translation invariance", is neither. Moved back, it is exact for even shifts only; left in place, its error grows with each pixel. It forgives small moves a little, no more. To be safe against shifts, train with shifted images (chapter 05).
 
@@ -394,7 +394,7 @@ plots.curves(errors, x=shifts, title="After a shift", xlabel="pixels", ylabel="r
 #
 # out = ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1
 #
-# The spread kernel covers d(k − 1) + 1 places; the rest is room to slide. Leave the dilation out, and you expect 32 where the third row of the table above says 30.
+# The spread kernel covers d(k − 1) + 1 places; the rest is room to slide.
 #
 # The *receptive field* is the stretch of input that can reach one output: 2n + 1 pixels for n layers of 3 × 3. After a stride of 2, a step of the map is two pixels, and further kernels count double. Measured: which pixels get a gradient from one output?
 
@@ -542,10 +542,9 @@ for d in (1, 2, 4):
 moves = []
 for name, net in rows.items():
     fill(net, moment)
-    change = observe.response(net, moment, (0, 0, 20))[0, 0]
-    touched = change.abs().gt(1e-6).nonzero().flatten()
+    moves.append(observe.response(net, moment, (0, 0, 20))[0, 0].abs().gt(1e-6).float())
+    touched = moves[-1].nonzero().flatten()
     print(f"{name:24} outputs {touched.min()} to {touched.max()} move")
-    moves.append(change.abs().gt(1e-6).float())
 title = "What moves (1) when step 20 changes: both sides (row 0), causal (rows 1 to 3)"
 plots.heat(torch.stack(moves), title=title, xlabel="step", ylabel="network")
 
@@ -734,14 +733,13 @@ pooled += [nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(16, 8)]
 mlp = [nn.Flatten(), nn.Linear(48, 64), nn.ReLU(), nn.Linear(64, 8)]
 nets = {"flatten": [Forecaster(1, 48, 8)], "mean over time": pooled, "MLP": mlp}
 nets["one linear layer"] = [nn.Flatten(), nn.Linear(48, 8)]
-for name, layers in nets.items():
-    net = nn.Sequential(*layers)
+for name, net in ((name, nn.Sequential(*layers)) for name, layers in nets.items()):
     train(net, early[:, :48, None], early[:, 48:], F.mse_loss, epochs=15, lr=3e-3)
     print(f"{name:16} test error {F.mse_loss(net(late[:, :48, None]), late[:, 48:]).item():.3f}")
-print("variance of what is to be told:", round(late[:, 48:].var().item(), 2))
+print("variance of the targets:", round(late[:, 48:].var().item(), 2))
 
 # %% [markdown]
-# The series was cut in time *before* the windows were made, as in chapter 05. The mean over time knows *that* there are waves, not where in the wave we stand; its error is more than ten times larger. Pool globally to classify, flatten or take the last step to forecast. And the MLP does as well as the convolution here, even one linear layer does: a sum of waves goes on as a weighted sum of its past. All three are near 0.01, the variance of the noise.
+# The series was cut in time *before* the windows were made, as in chapter 05. The mean over time knows *that* there are waves, not where in the wave we stand; its error is more than ten times larger. Pool globally to classify, flatten or take the last step to forecast. The MLP does as well here, even one linear layer does: a sum of waves goes on as a weighted sum of its past. All three are near 0.01, the variance of the noise.
 #
 # ## Blocks: convolution, batch norm, ReLU
 #
