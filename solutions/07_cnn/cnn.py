@@ -736,10 +736,9 @@ nets["one linear layer"] = [nn.Flatten(), nn.Linear(48, 8)]
 for name, net in ((name, nn.Sequential(*layers)) for name, layers in nets.items()):
     train(net, early[:, :48, None], early[:, 48:], F.mse_loss, epochs=15, lr=3e-3)
     print(f"{name:16} test error {F.mse_loss(net(late[:, :48, None]), late[:, 48:]).item():.3f}")
-print("variance of the targets:", round(late[:, 48:].var().item(), 2))
 
 # %% [markdown]
-# The series was cut in time *before* the windows were made, as in chapter 05. The mean over time knows *that* there are waves, not where in the wave we stand; its error is more than ten times larger. Pool globally to classify, flatten or take the last step to forecast. The MLP does as well here, even one linear layer does: a sum of waves goes on as a weighted sum of its past. All three are near 0.01, the variance of the noise.
+# The series was cut in time *before* the windows were made, as in chapter 05. The mean over time knows *that* there are waves, not where in the wave we stand; its error is more than ten times larger. Pool globally to classify, flatten to forecast. The MLP does as well here, even one linear layer does: a sum of waves goes on as a weighted sum of its past. All three are near 0.01, the variance of the noise.
 #
 # ## Blocks: convolution, batch norm, ReLU
 #
@@ -1013,8 +1012,7 @@ from torch.utils.checkpoint import checkpoint
 layer = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Sigmoid(), nn.Conv2d(4, 4, 3), nn.Sigmoid())
 image, kept = torch.rand(2, 1, 8, 8, generator=seeded(6)), []
 with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.numel()) or t, lambda t: t):
-    layer(image)
-    plainly = sum(kept)
+    plain_out, plainly = layer(image), sum(kept)
     new = checkpoint(layer, image, use_reentrant=False)
 print("numbers kept for backward:", plainly, " by a checkpoint:", sum(kept) - plainly)
 with warnings.catch_warnings(action="ignore"):
@@ -1520,7 +1518,7 @@ check.close(
 )
 
 # %% [markdown]
-# All of this chapter stands on these twenty lines. PyTorch picks among several ways of doing the same sum.
+# All of this chapter stands on these twenty lines.
 #
 # ## What to remember
 #
