@@ -19,6 +19,9 @@ import torch
 
 from gradus import wire
 
+SHOWN = 40
+"""A tensor of more numbers is shown by its shape, and by its first wrong entry."""
+
 Ideas = Mapping[str, Any] | None
 """Message that names a mistake → the value which that mistake gives."""
 
@@ -360,7 +363,17 @@ def _compare_tensors(value: Any, expected: Any, tolerance: _Tolerance) -> None:
     mine, theirs = _as_tensor(value), _as_tensor(expected)
     same = _near(mine, theirs, tolerance)
     if not bool(same.all()):
-        raise _Mismatch(_error_reason(*_wide(mine, theirs), same), value, expected)
+        mismatch = _Mismatch(_error_reason(*_wide(mine, theirs), same), value, expected)
+        if same.numel() > SHOWN:
+            mismatch.values = _first_wrong(mine, theirs, same)
+        raise mismatch
+
+
+def _first_wrong(value: torch.Tensor, expected: torch.Tensor, same: torch.Tensor) -> str:
+    """Place and values of the first wrong entry, for tensors too large to be shown."""
+    place = tuple((~same).nonzero()[0].tolist())
+    lines = f"  expected: {expected[place].item():.4g}\n  got:      {value[place].item():.4g}"
+    return f"  first wrong entry: {list(place)} of shape {tuple(value.shape)}\n{lines}"
 
 
 def _near(value: torch.Tensor, expected: torch.Tensor, tolerance: _Tolerance) -> torch.Tensor:
@@ -472,7 +485,7 @@ def _tensor_text(tensor: torch.Tensor) -> str:
     if tensor.ndim == 0:
         return str(tensor.item())
     text = f"a tensor of shape {tuple(tensor.shape)}"
-    if tensor.numel() > 40 or tensor.is_complex():
+    if tensor.numel() > SHOWN or tensor.is_complex():
         return text
     full = str(tensor.tolist() if tensor.ndim == 1 else tensor).replace("\n", "\n" + " " * 12)
     return full if len(full) < 600 else text

@@ -257,6 +257,18 @@ def test_values_are_shown_short(value, text):
     assert len(got) < 700
 
 
+@pytest.mark.parametrize("kind", [torch.float32, torch.int64, torch.bool, torch.complex64])
+def test_a_large_tensor_shows_its_first_wrong_entry(kind):
+    expected = torch.zeros(2, 3, 10, dtype=kind)
+    value = expected.clone()
+    value[0, 2, 5] = value[1, 0, 0] = 1
+    error = failure(check.close, [value], [expected], "x")
+    assert error.message.startswith("x: item 0: 2 of 60 values are wrong")
+    place, wanted, got = error.values.splitlines()
+    assert place == "  first wrong entry: [0, 2, 5] of shape (2, 3, 10)"
+    assert wanted.split()[1][0] == "0" and got.split()[1][0] == "1"
+
+
 def test_showing_a_huge_nest_takes_no_time():
     nest = [[[t([[1.0]])] * 12 for _ in range(12)] for _ in range(25)]
     assert len(failure(check.equal, nest, 1, "x").values) < 1000
