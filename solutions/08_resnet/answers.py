@@ -749,7 +749,7 @@ def first_grad_norm(model: nn.Module, x: torch.Tensor) -> float:
     model(x).sum().backward()
     return next(model.parameters()).grad.norm().item()
 
-# %% 8.2 wrong "leaves the model in eval mode" expect "the modes afterwards"
+# %% 8.2 wrong "leaves the model in eval mode" expect "The modes must be put back"
 class Stack(nn.Module):
     """Linear layers of one width with ReLU, each with a skip around it or without."""
 
@@ -875,7 +875,7 @@ def first_grad_norm(model: nn.Module, x: torch.Tensor) -> float:
     twin(x).sum().backward()
     return torch.linalg.vector_norm(next(twin.parameters()).grad).item()
 
-# %% 8.2 right "layers appended, a tensor comes back"
+# %% 8.2 wrong "a tensor comes back" expect "A tensor came back"
 class Stack(nn.Module):
     """Linear layers of one width with ReLU, each with a skip around it or without."""
 
@@ -899,6 +899,31 @@ def first_grad_norm(model: nn.Module, x: torch.Tensor) -> float:
     first = next(model.parameters())
     (gradient,) = torch.autograd.grad(model(x).sum(), first)
     return gradient.flatten().norm()
+
+# %% 8.2 right "layers appended, a Python number from float()"
+class Stack(nn.Module):
+    """Linear layers of one width with ReLU, each with a skip around it or without."""
+
+    def __init__(self, depth: int, width: int, skip: bool) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList()
+        for _ in range(depth):
+            self.layers.append(nn.Linear(width, width))
+        self.skip = skip
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        """h: (N, width). Returns (N, width)."""
+        for layer in self.layers:
+            change = torch.relu(layer(h))
+            h = h + change if self.skip else change
+        return h
+
+
+def first_grad_norm(model: nn.Module, x: torch.Tensor) -> float:
+    """Frobenius norm of d model(x).sum() / d (first parameter); the model stays as it was."""
+    first = next(model.parameters())
+    (gradient,) = torch.autograd.grad(model(x).sum(), first)
+    return float(gradient.flatten().norm())
 
 # %% 8.3 wrong "the activated input through the identity shortcut" expect "take the raw x"
 class PreActBlock(nn.Module):
@@ -1298,6 +1323,64 @@ class ResNet(nn.Module):
             blocks = []
             for i in range(count):
                 blocks.append(block(cin, width * 2**k, 2 if k > 0 else 1))
+                cin = width * 2**k * block.expansion
+            setattr(self, f"layer{k + 1}", nn.Sequential(*blocks))
+        self.fc = nn.Linear(cin, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x: (N, 3, H, W). Returns scores (N, classes)."""
+        x = self.pool(F.relu(self.bn1(self.conv1(x))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.fc(x.mean(dim=(2, 3)))
+
+# %% 8.4 wrong "stride 2 in stage 1 with the large stem" expect "Stage 1 has stride 1 with either stem"
+class ResNet(nn.Module):
+    """A residual network of four stages. counts: blocks in each stage; width: channels of stage 1.
+
+    block: class with block(cin, w, stride), giving w * block.expansion channels.
+    Parts: conv1, bn1, layer1, layer2, layer3, layer4, fc.
+    """
+
+    def __init__(self, block, counts, classes: int = 10, width: int = 64, small: bool = True):
+        super().__init__()
+        size, stride, padding = (3, 1, 1) if small else (7, 2, 3)
+        self.conv1 = nn.Conv2d(3, width, size, stride, padding, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.pool = nn.Identity() if small else nn.MaxPool2d(3, 2, 1)
+        cin = width
+        for k, count in enumerate(counts):
+            blocks = []
+            for i in range(count):
+                blocks.append(block(cin, width * 2**k, 2 if i == 0 and (k > 0 or not small) else 1))
+                cin = width * 2**k * block.expansion
+            setattr(self, f"layer{k + 1}", nn.Sequential(*blocks))
+        self.fc = nn.Linear(cin, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x: (N, 3, H, W). Returns scores (N, classes)."""
+        x = self.pool(F.relu(self.bn1(self.conv1(x))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.fc(x.mean(dim=(2, 3)))
+
+# %% 8.4 wrong "stride 2 in the last block of a stage" expect "it belongs in the first"
+class ResNet(nn.Module):
+    """A residual network of four stages. counts: blocks in each stage; width: channels of stage 1.
+
+    block: class with block(cin, w, stride), giving w * block.expansion channels.
+    Parts: conv1, bn1, layer1, layer2, layer3, layer4, fc.
+    """
+
+    def __init__(self, block, counts, classes: int = 10, width: int = 64, small: bool = True):
+        super().__init__()
+        size, stride, padding = (3, 1, 1) if small else (7, 2, 3)
+        self.conv1 = nn.Conv2d(3, width, size, stride, padding, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.pool = nn.Identity() if small else nn.MaxPool2d(3, 2, 1)
+        cin = width
+        for k, count in enumerate(counts):
+            blocks = []
+            for i in range(count):
+                blocks.append(block(cin, width * 2**k, 2 if k > 0 and i == count - 1 else 1))
                 cin = width * 2**k * block.expansion
             setattr(self, f"layer{k + 1}", nn.Sequential(*blocks))
         self.fc = nn.Linear(cin, classes)
@@ -2538,6 +2621,59 @@ class ResUNet(nn.Module):
         h = self.dec1(torch.cat([F.interpolate(h, size=a.shape[-2:]), a], dim=1))
         return x + self.out(h)
 
+# %% 8.6 wrong "20 log10 of the MSE" expect "20 · log10 goes with the root"
+def psnr(a: torch.Tensor, b: torch.Tensor, peak: float = 1.0) -> torch.Tensor:
+    """10 log10(peak² / MSE) of each image, in decibels; a, b: (N, C, H, W). Returns (N,)."""
+    return 20 * torch.log10(peak / (a - b).square().mean(dim=(1, 2, 3)))
+
+
+def ssim_global(a: torch.Tensor, b: torch.Tensor, peak: float = 1.0) -> torch.Tensor:
+    """SSIM of each image, the whole image as one window; a, b: (N, C, H, W). Returns (N,)."""
+    a, b = a.flatten(1), b.flatten(1)
+    mean_a, mean_b = a.mean(1, keepdim=True), b.mean(1, keepdim=True)
+    both = ((a - mean_a) * (b - mean_b)).mean(1)
+    spread = (a - mean_a).square().mean(1) + (b - mean_b).square().mean(1)
+    mean_a, mean_b = mean_a[:, 0], mean_b[:, 0]
+    c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
+    top = (2 * mean_a * mean_b + c1) * (2 * both + c2)
+    return top / ((mean_a**2 + mean_b**2 + c1) * (spread + c2))
+
+# cell ex-8-6-b
+class ResConv(nn.Module):
+    """shortcut(x) + conv2(relu(conv1(x))), 3×3 convolutions with bias that keep the size."""
+
+    def __init__(self, cin: int, cout: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(cin, cout, 3, padding=1)
+        self.conv2 = nn.Conv2d(cout, cout, 3, padding=1)
+        self.shortcut = nn.Identity() if cin == cout else nn.Conv2d(cin, cout, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x: (N, cin, H, W). Returns (N, cout, H, W)."""
+        return self.shortcut(x) + self.conv2(F.relu(self.conv1(x)))
+
+
+class ResUNet(nn.Module):
+    """A U-Net of ResConvs that computes a correction: enc1, enc2, mid, dec2, dec1, out."""
+
+    def __init__(self, channels: int = 1, width: int = 8) -> None:
+        super().__init__()
+        self.enc1 = ResConv(channels, width)
+        self.enc2 = ResConv(width, 2 * width)
+        self.mid = ResConv(2 * width, 4 * width)
+        self.dec2 = ResConv(6 * width, 2 * width)
+        self.dec1 = ResConv(3 * width, width)
+        self.out = nn.Conv2d(width, channels, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x: (N, channels, H, W). Returns x + correction, of the same shape."""
+        a = self.enc1(x)
+        b = self.enc2(F.max_pool2d(a, 2))
+        m = self.mid(F.max_pool2d(b, 2))
+        h = self.dec2(torch.cat([F.interpolate(m, size=b.shape[-2:]), b], dim=1))
+        h = self.dec1(torch.cat([F.interpolate(h, size=a.shape[-2:]), a], dim=1))
+        return x + self.out(h)
+
 # %% 8.6 wrong "a small number against division by zero" expect "no small number added"
 def psnr(a: torch.Tensor, b: torch.Tensor, peak: float = 1.0) -> torch.Tensor:
     """10 log10(peak² / MSE) of each image, in decibels; a, b: (N, C, H, W). Returns (N,)."""
@@ -2603,6 +2739,114 @@ def ssim_global(a: torch.Tensor, b: torch.Tensor, peak: float = 1.0) -> torch.Te
     mean_a, mean_b = a.mean(1, keepdim=True), b.mean(1, keepdim=True)
     n = a.shape[1]
     both = ((a - mean_a) * (b - mean_b)).sum(1) / (n - 1)
+    spread = a.var(1) + b.var(1)
+    mean_a, mean_b = mean_a[:, 0], mean_b[:, 0]
+    c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
+    top = (2 * mean_a * mean_b + c1) * (2 * both + c2)
+    return top / ((mean_a**2 + mean_b**2 + c1) * (spread + c2))
+
+# cell ex-8-6-b
+class ResConv(nn.Module):
+    """shortcut(x) + conv2(relu(conv1(x))), 3×3 convolutions with bias that keep the size."""
+
+    def __init__(self, cin: int, cout: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(cin, cout, 3, padding=1)
+        self.conv2 = nn.Conv2d(cout, cout, 3, padding=1)
+        self.shortcut = nn.Identity() if cin == cout else nn.Conv2d(cin, cout, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x: (N, cin, H, W). Returns (N, cout, H, W)."""
+        return self.shortcut(x) + self.conv2(F.relu(self.conv1(x)))
+
+
+class ResUNet(nn.Module):
+    """A U-Net of ResConvs that computes a correction: enc1, enc2, mid, dec2, dec1, out."""
+
+    def __init__(self, channels: int = 1, width: int = 8) -> None:
+        super().__init__()
+        self.enc1 = ResConv(channels, width)
+        self.enc2 = ResConv(width, 2 * width)
+        self.mid = ResConv(2 * width, 4 * width)
+        self.dec2 = ResConv(6 * width, 2 * width)
+        self.dec1 = ResConv(3 * width, width)
+        self.out = nn.Conv2d(width, channels, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x: (N, channels, H, W). Returns x + correction, of the same shape."""
+        a = self.enc1(x)
+        b = self.enc2(F.max_pool2d(a, 2))
+        m = self.mid(F.max_pool2d(b, 2))
+        h = self.dec2(torch.cat([F.interpolate(m, size=b.shape[-2:]), b], dim=1))
+        h = self.dec1(torch.cat([F.interpolate(h, size=a.shape[-2:]), a], dim=1))
+        return x + self.out(h)
+
+# %% 8.6 wrong "the mean of the products for the covariance" expect "subtract both means first"
+def psnr(a: torch.Tensor, b: torch.Tensor, peak: float = 1.0) -> torch.Tensor:
+    """10 log10(peak² / MSE) of each image, in decibels; a, b: (N, C, H, W). Returns (N,)."""
+    return 10 * torch.log10(peak**2 / (a - b).square().mean(dim=(1, 2, 3)))
+
+
+def ssim_global(a: torch.Tensor, b: torch.Tensor, peak: float = 1.0) -> torch.Tensor:
+    """SSIM of each image, the whole image as one window; a, b: (N, C, H, W). Returns (N,)."""
+    a, b = a.flatten(1), b.flatten(1)
+    mean_a, mean_b = a.mean(1, keepdim=True), b.mean(1, keepdim=True)
+    n = a.shape[1]
+    both = (a * b).mean(1)
+    spread = a.var(1, correction=0) + b.var(1, correction=0)
+    mean_a, mean_b = mean_a[:, 0], mean_b[:, 0]
+    c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
+    top = (2 * mean_a * mean_b + c1) * (2 * both + c2)
+    return top / ((mean_a**2 + mean_b**2 + c1) * (spread + c2))
+
+# cell ex-8-6-b
+class ResConv(nn.Module):
+    """shortcut(x) + conv2(relu(conv1(x))), 3×3 convolutions with bias that keep the size."""
+
+    def __init__(self, cin: int, cout: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(cin, cout, 3, padding=1)
+        self.conv2 = nn.Conv2d(cout, cout, 3, padding=1)
+        self.shortcut = nn.Identity() if cin == cout else nn.Conv2d(cin, cout, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x: (N, cin, H, W). Returns (N, cout, H, W)."""
+        return self.shortcut(x) + self.conv2(F.relu(self.conv1(x)))
+
+
+class ResUNet(nn.Module):
+    """A U-Net of ResConvs that computes a correction: enc1, enc2, mid, dec2, dec1, out."""
+
+    def __init__(self, channels: int = 1, width: int = 8) -> None:
+        super().__init__()
+        self.enc1 = ResConv(channels, width)
+        self.enc2 = ResConv(width, 2 * width)
+        self.mid = ResConv(2 * width, 4 * width)
+        self.dec2 = ResConv(6 * width, 2 * width)
+        self.dec1 = ResConv(3 * width, width)
+        self.out = nn.Conv2d(width, channels, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x: (N, channels, H, W). Returns x + correction, of the same shape."""
+        a = self.enc1(x)
+        b = self.enc2(F.max_pool2d(a, 2))
+        m = self.mid(F.max_pool2d(b, 2))
+        h = self.dec2(torch.cat([F.interpolate(m, size=b.shape[-2:]), b], dim=1))
+        h = self.dec1(torch.cat([F.interpolate(h, size=a.shape[-2:]), a], dim=1))
+        return x + self.out(h)
+
+# %% 8.6 wrong "n - 1 in the variance alone" expect "the covariance by n"
+def psnr(a: torch.Tensor, b: torch.Tensor, peak: float = 1.0) -> torch.Tensor:
+    """10 log10(peak² / MSE) of each image, in decibels; a, b: (N, C, H, W). Returns (N,)."""
+    return 10 * torch.log10(peak**2 / (a - b).square().mean(dim=(1, 2, 3)))
+
+
+def ssim_global(a: torch.Tensor, b: torch.Tensor, peak: float = 1.0) -> torch.Tensor:
+    """SSIM of each image, the whole image as one window; a, b: (N, C, H, W). Returns (N,)."""
+    a, b = a.flatten(1), b.flatten(1)
+    mean_a, mean_b = a.mean(1, keepdim=True), b.mean(1, keepdim=True)
+    n = a.shape[1]
+    both = ((a - mean_a) * (b - mean_b)).mean(1)
     spread = a.var(1) + b.var(1)
     mean_a, mean_b = mean_a[:, 0], mean_b[:, 0]
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
@@ -3334,7 +3578,7 @@ class ResUNet(nn.Module):
         h = self.dec1(torch.cat([F.interpolate(h, size=a.shape[-2:]), F.interpolate(b[:, : a.shape[1]], size=a.shape[-2:])], dim=1))
         return x + self.out(h)
 
-# %% 8.6 wrong "writes into x" expect "raised RuntimeError in the line `x += self.out(h)`"
+# %% 8.6 wrong "writes into x" expect "x += … writes into x"
 def psnr(a: torch.Tensor, b: torch.Tensor, peak: float = 1.0) -> torch.Tensor:
     """10 log10(peak² / MSE) of each image, in decibels; a, b: (N, C, H, W). Returns (N,)."""
     return 10 * torch.log10(peak**2 / (a - b).square().mean(dim=(1, 2, 3)))
@@ -4864,6 +5108,72 @@ class DenseNet(nn.Module):
         for name in self.steps:
             x = getattr(self, name)(x)
         return self.fc(self.norm(x).mean(dim=(2, 3)))
+
+# %% 8.7 wrong "the largest pixel instead of the average" expect "not the largest"
+class DenseBlock(nn.Module):
+    """Layers that each read the input and all earlier outputs, and add `growth` channels.
+
+    denselayer{i}: norm1, ReLU, conv1 (1×1 to squeeze · growth), norm2, ReLU, conv2 (3×3).
+    """
+
+    def __init__(self, cin: int, layers: int, growth: int, squeeze: int = 4) -> None:
+        super().__init__()
+        for i in range(layers):
+            layer = nn.Sequential()
+            layer.add_module("norm1", nn.BatchNorm2d(cin + i * growth))
+            layer.add_module("relu1", nn.ReLU())
+            layer.add_module("conv1", nn.Conv2d(cin + i * growth, squeeze * growth, 1, bias=False))
+            layer.add_module("norm2", nn.BatchNorm2d(squeeze * growth))
+            layer.add_module("relu2", nn.ReLU())
+            layer.add_module("conv2", nn.Conv2d(squeeze * growth, growth, 3, padding=1, bias=False))
+            self.add_module(f"denselayer{i + 1}", layer)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x: (N, cin, H, W). Returns (N, cin + layers · growth, H, W), x first."""
+        for layer in self.children():
+            x = torch.cat([x, layer(x)], dim=1)
+        return x
+
+
+class Transition(nn.Module):
+    """norm, ReLU, conv (1×1), average pool 2×2: other channels, half the size."""
+
+    def __init__(self, cin: int, cout: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(cin)
+        self.conv = nn.Conv2d(cin, cout, 1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x: (N, cin, H, W). Returns (N, cout, H // 2, W // 2)."""
+        return F.avg_pool2d(self.conv(F.relu(self.norm(x))), 2)
+
+# cell ex-8-7-b
+class DenseNet(nn.Module):
+    """A small-image DenseNet: stem, block1, transition1, block2, …, norm, fc."""
+
+    def __init__(self, counts, growth: int, classes: int = 10) -> None:
+        super().__init__()
+        channels = 2 * growth
+        self.stem = nn.Conv2d(3, channels, 3, padding=1, bias=False)
+        steps = []
+        for k, layers in enumerate(counts, start=1):
+            steps.append((f"block{k}", DenseBlock(channels, layers, growth)))
+            channels += layers * growth
+            if k < len(counts):
+                steps.append((f"transition{k}", Transition(channels, channels // 2)))
+                channels //= 2
+        for name, step in steps:
+            self.add_module(name, step)
+        self.steps = [name for name, _ in steps]
+        self.norm = nn.BatchNorm2d(channels)
+        self.fc = nn.Linear(channels, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x: (N, 3, H, W). Returns scores (N, classes)."""
+        x = self.stem(x)
+        for name in self.steps:
+            x = getattr(self, name)(x)
+        return self.fc(F.relu(self.norm(x)).amax(dim=(2, 3)))
 
 # %% 8.7 wrong "halves upwards" expect "names and shapes in the states"
 class DenseBlock(nn.Module):
