@@ -1023,7 +1023,7 @@ print(
 )
 
 # %% [markdown]
-# Hooks show what truly ran, `pool` twice included. *Gradient checkpointing* keeps the input of a part of the net alone, and pays with a second forward pass. Always say `use_reentrant=False`: the old default cuts the graph where the input asks for no gradient, as images do, and the layers would never learn.
+# Hooks show what truly ran, `pool` twice included. *Gradient checkpointing* keeps the input of a part of the net alone, and pays with a second forward pass. Always say `use_reentrant=False`: the old default cuts the graph where the input asks for no gradient, as images do, and nothing is learned.
 #
 # ## Going up again
 #
@@ -1047,7 +1047,7 @@ for paddings in ((1, 1, 1), (0, 1, 1)):
     print("output_padding", paddings, "sizes", sizes)
 
 # %% [markdown]
-# An autoencoder takes 28 → 14 → 7 → 4 and comes back. With `output_padding=1` everywhere it ends at 32, and a loss against 28 × 28 raises. The way from 4 back to 7 needs 0. It is a common slip. And such a net is no U-Net yet: a U-Net has skips, as you will see.
+# An autoencoder goes 28 → 14 → 7 → 4 and back. With `output_padding=1` everywhere it ends at 32, and a loss against 28 × 28 raises. The way from 4 back to 7 needs 0. It is a common slip. And such a net is no U-Net yet: a U-Net has skips, as you will see.
 
 # %% [markdown]
 # ### Predict 7.4 · Who writes how often?
