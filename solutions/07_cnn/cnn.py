@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 7 · Convolutional networks
 #
-# In a picture neighbours belong together, and a cat is a cat on the left as on the right. A convolutional network has both facts built in. After this chapter you can
+# Neighbours belong together, and a cat is a cat on the left as on the right. A convolutional network has both facts built in. After this chapter you can
 #
 # - say what a convolution computes, entry by entry, and write one yourself;
 # - predict every size on the way, and how much of the input one output sees;
@@ -305,7 +305,7 @@ print("test accuracy:", round(gradus.evaluate(model, unseen, F.cross_entropy)["a
 plots.curves(history)
 
 # %% [markdown]
-# Validation looks even better than training: dropout disturbs the net only while it learns, and the training value is a mean over an epoch in which it still improved. It learned digits, not its examples. The validation digits chose the epoch, the test digits were used once. With the real MNIST in `data/`, the same cell reads 60,000 digits.
+# Validation looks even better than training: dropout disturbs the net only while it learns, and the training value is a mean over an epoch in which it still improved. It learned digits, not its examples. The test digits were used once. With the real MNIST in `data/`, the same cell reads 60,000 digits.
 #
 # ## Four questions to ask any network
 #
@@ -338,7 +338,7 @@ moved = (small_net[0](nines) - small_net[0](zeros)).abs().amax((0, 1, 2))
 print("filled with 9 instead of 0, these columns move:", moved.nonzero().flatten().tolist())
 
 # %% [markdown]
-# In train mode, brightening sample 1 moves its neighbours too: batch norm takes mean and variance over the whole batch. In eval mode it uses the running statistics, and each sample is alone. Who forgets `eval()` gives a patient a diagnosis that depends on the other patients of the day. With large batches the accuracy hardly suffers; the probe shows it in one line. What fills up a short input reaches columns 26 to 29: cut them off and nothing is left of it.
+# In train mode, brightening sample 1 moves its neighbours too: batch norm takes mean and variance over the whole batch. In eval mode it uses the running statistics, and each sample is alone. Who forgets `eval()` gives a patient a diagnosis that depends on the other patients of the day. With large batches the accuracy hardly suffers; the probe shows it in one line. What fills up a short input reaches columns 26 to 29: cut them off.
 #
 # The hidden tests ask these questions too.
 
@@ -418,7 +418,7 @@ plots.image_grid(torch.stack(shades), names)
 # %% [markdown]
 # One layer reaches 3 pixels, ten reach 21. With two poolings, three layers reach 18. And a footprint fades towards its edge: what *can* reach an output and what matters to it are two things.
 #
-# By 2n + 1, one output sees all of 32 × 32 after 16 layers, and all of 224 × 224 after 112. Only strides and pooling make short networks enough. And if the head averages over the whole map, no single position has to see all.
+# By 2n + 1, one output sees all of 32 × 32 after 16 layers, and all of 224 × 224 after 112. Only strides and pooling make short networks enough. If the head averages over the map, no position has to see all.
 
 # %% [markdown]
 # ### Exercise 7.2 · Sizes on paper
@@ -1023,7 +1023,7 @@ print(
 )
 
 # %% [markdown]
-# Hooks show what truly ran, `pool` twice included. *Gradient checkpointing* keeps the input of a part of the net alone, and pays with a second forward pass. Always say `use_reentrant=False`: the old default cuts the graph where the input asks for no gradient, as images do, and the layers would never learn.
+# Hooks show what truly ran, `pool` twice included. *Gradient checkpointing* keeps the input of a part of the net alone, and pays with a second forward pass. Always say `use_reentrant=False`: the old default cuts the graph where the input asks for no gradient, as images do, and nothing is learned.
 #
 # ## Going up again
 #
@@ -1047,7 +1047,7 @@ for paddings in ((1, 1, 1), (0, 1, 1)):
     print("output_padding", paddings, "sizes", sizes)
 
 # %% [markdown]
-# An autoencoder takes 28 → 14 → 7 → 4 and comes back. With `output_padding=1` everywhere it ends at 32, and a loss against 28 × 28 raises. The way from 4 back to 7 needs 0. It is a common slip. And such a net is no U-Net yet: a U-Net has skips, as you will see.
+# An autoencoder goes 28 → 14 → 7 → 4 and back. With `output_padding=1` everywhere it ends at 32, and a loss against 28 × 28 raises. The way from 4 back to 7 needs 0. It is a common slip. And such a net is no U-Net yet: a U-Net has skips, as you will see.
 
 # %% [markdown]
 # ### Predict 7.4 · Who writes how often?
@@ -1380,7 +1380,7 @@ print("by the net:  ", round((found == answers).float().mean().item(), 2))
 plots.curves(history)
 
 # %% [markdown]
-# A simple rival is the sum over the volume, since a ball adds brightness. The net, after a second of training, beats it: it also uses how the brightness is gathered. (Not its roundness: it takes a bright cube for a ball as well.) The fairer rival knows what to look for, a bright spot of a few voxels: the largest mean over 3 × 3 × 3 needs no training at all and is as good as the net. Always measure such a rival first; without it, "good accuracy" says little.
+# A simple rival is the sum over the volume, since a ball adds brightness. The net, after a second of training, beats it: it also uses how the brightness is gathered. (Not its roundness: it takes a bright cube for a ball as well.) A fairer rival, the largest mean over 3 × 3 × 3, needs no training and is as good. Always measure such a rival first; without it, "good accuracy" says little.
 
 # %%
 picture, kernels = few, torch.randn(5, 1, 3, 3, generator=seeded(11))
