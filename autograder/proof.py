@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from functools import cache, lru_cache, partial
@@ -26,6 +28,8 @@ from autograder.rebuild import Rebuilt
 from autograder.release import release
 from autograder.sandbox import why_not
 from autograder.verdict import Mark
+
+MOST_KEPT = 2000  # cached results of a chapter, of its older states too
 
 
 @dataclass
@@ -53,14 +57,12 @@ def prove(
     """
     tasks = list(answer_tasks(course, list(wanted), folder))
     cache = _Cache(course)
-    cache.save()
     results: dict[Task, Result | None] = {task: cache.get(task) for task in tasks}
     missing = [task for task, result in results.items() if result is None]
     with worker_pool(min(jobs, len(missing))) as pool:
         for task, result in zip(missing, pool.map(partial(_try, course), missing), strict=True):
             results[task] = result
             cache.put(task, result)
-            cache.save()  # each time: a run that is stopped has not worked for nothing
     return list(results.values())
 
 
@@ -174,21 +176,46 @@ def _result(task: Task, marks: list[Mark], problem: str) -> Result:
 
 
 class _Cache:
-    """Results by a hash of everything that they depend on; ``GRADUS_NO_CACHE`` switches it off."""
+    """Results by a hash of everything that they depend on; ``GRADUS_NO_CACHE`` switches it off.
+
+    A file for each chapter, so that two proofs of different chapters may run at once.
+    """
 
     def __init__(self, course: Path) -> None:
-        import os
-
-        self.path = course / ".cache" / "proof.json"
+        self.folder = course / ".cache" / "proof"
         self.off = bool(os.environ.get("GRADUS_NO_CACHE"))
         self.course = course
-        self.kept: dict[str, Any] = {}
-        if self.path.is_file() and not self.off:
-            self.kept = json.loads(self.path.read_text(encoding="utf-8"))
-        self.used: dict[str, Any] = {}
+        self.used: dict[str, dict[str, Any]] = defaultdict(dict)
+
+    def get(self, task: Task) -> Result | None:
+        kept = None if self.off else self._kept(task.chapter).get(self._key(task))
+        if kept is None:
+            return None
+        self.used[task.chapter][self._key(task)] = kept
+        return Result(**kept)
+
+    def put(self, task: Task, result: Result) -> None:
+        """Keep a result at once: a run that is stopped has not worked for nothing."""
+        self.used[task.chapter][self._key(task)] = asdict(result)
+        if not self.off:
+            kept = self._kept(task.chapter)
+            if len(kept) > MOST_KEPT:  # of older states of the chapter
+                kept.clear()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            scratch = self._file(task.chapter).with_suffix(".new")
+            scratch.write_text(json.dumps(kept | self.used[task.chapter]), encoding="utf-8")
+            scratch.replace(self._file(task.chapter))  # whole, or not at all
+
+    def _file(self, chapter: str) -> Path:
+        return self.folder / f"{chapter}.json"
 
     @cache  # noqa: B019 (one cache a run)
-    def base(self, chapter: str) -> str:
+    def _kept(self, chapter: str) -> dict[str, Any]:
+        file = self._file(chapter)
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+    @cache  # noqa: B019 (one cache a run)
+    def _base(self, chapter: str) -> str:
         digest = hashlib.sha256()
         packages = [Path(gradus.__file__).parent, Path(__file__).parent]
         files = [f for package in packages for f in sorted(package.rglob("*.py"))]
@@ -199,24 +226,9 @@ class _Cache:
             digest.update(file.read_bytes())
         return digest.hexdigest()
 
-    def key(self, task: Task) -> str:
-        text = json.dumps([self.base(task.chapter), asdict(task)])
+    def _key(self, task: Task) -> str:
+        text = json.dumps([self._base(task.chapter), asdict(task)])
         return hashlib.sha256(text.encode()).hexdigest()
-
-    def get(self, task: Task) -> Result | None:
-        kept = self.kept.get(self.key(task))
-        if kept is not None:
-            self.used[self.key(task)] = kept
-        return Result(**kept) if kept is not None else None
-
-    def put(self, task: Task, result: Result) -> None:
-        self.used[self.key(task)] = asdict(result)
-
-    def save(self) -> None:
-        if not self.off:
-            self.path.parent.mkdir(exist_ok=True)
-            merged = self.used | {k: v for k, v in self.kept.items() if len(self.kept) < 5000}
-            self.path.write_text(json.dumps(merged), encoding="utf-8")
 
 
 def summary(results: list[Result]) -> str:

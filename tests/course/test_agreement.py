@@ -16,7 +16,10 @@ from tests.course.linear import run_linear
 
 ROOT = Path(__file__).parents[2]
 NAMES = list(chapters(ROOT))
-_SIZE = re.compile(r"(?<=largest error )[\d.e+-]+|(?<=off by )[\d.e+-]+")
+# Answers that draw without a seed err elsewhere, and by another amount, in each run.
+_SIZE = re.compile(
+    r"\d+(?= of \d+ values are wrong)|(?<=largest error )[\d.e+-]+|(?<=off by )[\d.e+-]+"
+)
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -75,7 +78,7 @@ def _same(linear: str, split: str) -> bool:
         return split.removeprefix("your code raised ").split(" ")[0] == linear
     if split.startswith("not written yet"):
         return linear in ("NotImplementedError", "NameError")
-    return _SIZE.sub("", linear) == _SIZE.sub("", split)  # answers that draw without a seed differ
+    return _SIZE.sub("", linear) == _SIZE.sub("", split)
 
 
 def test_answer_texts_are_what_the_grader_holds():
