@@ -1129,7 +1129,7 @@ def input_grad_norm(blocks, x, v):
     (g,) = torch.autograd.grad(nn.Sequential(*blocks)(x), x, v)
     return (g.norm() / v.norm()).item()
 
-# %% 9.5 wrong "norm on the skip path of the pre block" expect "not its normalised form"
+# %% 9.5 wrong "norm on the skip path of the pre block" expect "starts behind its first norm"
 PLANS_95 = {"standard": "CNRCN", "relu_first": "CRNCRN", "pre": "NRCNRC"}
 
 
@@ -1146,14 +1146,14 @@ class MyBlock(nn.Module):
                 if letter == "N"
                 else nn.ReLU()
             )
-        self.branch, self.last, self.pre = nn.Sequential(*layers), last, pre
+        self.branch, self.pre = nn.Sequential(*layers), pre
+        self.last = nn.ReLU() if last else nn.Identity()
 
     def forward(self, x):
         if self.pre:
             x = self.branch[0](x)
             return x + self.branch[1:](x)
-        y = x + self.branch(x)
-        return y.relu() if self.last else y
+        return self.last(x + self.branch(x))
 
 
 def make_block(kind, c):

@@ -721,11 +721,11 @@ for in_place in (False, True):
     print(f"in place: {in_place!s:5} the watcher sees", watcher.item())
 
 # %% [markdown]
-# You wrote the layer of most image networks. The first lines show what the popular slip would have cost: PyTorch's layer after fifty batches, and its twin that stored the biased variance. At batch two the outputs are off by up to 2.3, where their usual size is 1, and no test in train mode sees it. The last lines: a rebound buffer leaves everybody behind who holds the old one.
+# You wrote the layer of most image networks. First, what the popular slip would have cost: PyTorch's layer after fifty batches against its twin that stored the biased variance. At batch two the outputs are off by up to 2.3, where their usual size is 1, and no test in train mode sees it. Last, a rebound buffer leaves everybody behind who holds the old one.
 #
 # ## Other axes
 #
-# The four lines stay. What changes from layer to layer is *which numbers share a mean*. For a sequence (N, C, L), N samples, C channels and L steps, this can be any block of the cube. You need not believe a table. **Probe it**: change one number of the input, and see which outputs move. They share its mean.
+# What changes from layer to layer is *which numbers share a mean*. In a sequence (N, C, L), N samples, C channels and L steps, this can be any block of the cube. **Probe it**: change one number of the input, and see which outputs move. They share its mean.
 
 
 # %% alt="Five grids side by side, each with 8 rows, 4 channels of sample 0 and then of sample 1, and 3 columns, the steps. Equal numbers share a mean. BatchNorm1d: rows of the same channel in both samples, 4 numbers in all. InstanceNorm1d: each row by itself, 8 numbers. GroupNorm(2): pairs of neighbouring rows, 4 numbers. LayerNorm of channels and steps: each sample as a whole, 2 numbers. LayerNorm of channels: each column of each sample, 6 numbers."
@@ -879,7 +879,7 @@ plots.close(fig)
 #
 # `LayerNormRNNCell(input_size, hidden_size)`: h′ = tanh(LN(A x + B h)) for x (N, input_size) and h (N, hidden_size). A and B are linear layers `x2h` and `h2h` without bias. LN is your layer norm over the features, with parameters `weight` (ones) and `bias` (zeros).
 #
-# Without PyTorch's own layer norm. With your cell a small network must tell sines from square waves (90 %).
+# Without PyTorch's layer norm. With your cell a network must tell sines from squares (90 %).
 #
 # <details><summary>Hint 1</summary>
 #
@@ -998,7 +998,7 @@ check.close(
 #
 # ## Placement
 #
-# Inside a block the order is a choice. The classic is convolution, batch norm, activation. Why does it then have no bias in the convolution, and is that so in any order? Ask the gradient.
+# Inside a block the order is a choice. The classic is convolution, batch norm, activation. Why has the convolution no bias then, and is that so in any order? Ask the gradient.
 
 # %%
 x = torch.randn(16, 3, 8, 8, generator=seeded(2))
@@ -1011,7 +1011,7 @@ for name, between in (("conv, norm", []), ("conv, ReLU, norm", [nn.ReLU()])):
     print(f"{name:17} gradient of the bias {bias:8.1e}, of the weight {weight:8.1e}")
 
 # %% [markdown]
-# When batch norm follows *immediately*, it subtracts the bias again with the mean: only rounding is left of its gradient, and β does the work. With a ReLU in between the bias decides what is cut off. So: `bias=False` exactly when the next layer is a batch norm.
+# When batch norm follows *immediately*, it subtracts the bias again with the mean: only rounding is left of its gradient, and β does the work. With a ReLU in between it decides what is cut off. So: `bias=False` exactly when the next layer is a batch norm.
 #
 # In a residual block (chapter 08), what stands on the road from input to output?
 #
@@ -1986,7 +1986,7 @@ check.close(
     "the gradients in eval mode",
     rtol=1e-6,
     dtype=True,
-    hint="No no_grad here",
+    hint="The running statistics are constants here; gradients flow to x, weight and bias as ever",
 )
 ### END HIDDEN TESTS
 
@@ -2188,6 +2188,7 @@ cut_942 = [v_942 * w_942 / (x_942.var(1, correction=0, keepdim=True) + 1e-5).sqr
 # Act
 back_942 = observe.vjp(lambda x, w, b: layer_norm(x, 1, w, b), (x_942, w_942, b_942), v_942)
 # Assert
+check.close(back_942["value"], top_942.detach(), "the output", hint="The last axis; ε in the root")
 check.close(
     back_942["grads"],
     true_942,
@@ -2362,6 +2363,17 @@ def block_values(plan, x, last, biased=None):
         return [block.train()(x), block.eval()(x)]
 
 
+def normed_skip(x):
+    """A pre block whose skip connection starts behind the first norm, a slip."""
+    block = dress(BlockReference("NRCNRC", x.shape[1], False))
+    found = []
+    for training in (True, False):
+        with torch.no_grad():
+            start = block.train(training).branch[0](x)
+            found.append(start + block.branch[1:](start))
+    return found
+
+
 def bare_values(plan, x, last):
     """The same without the skip connection."""
     block = dress(BlockReference(plan, x.shape[1], last))
@@ -2425,6 +2437,10 @@ slips_952 = {
         bare_values(PLANS[k], x_952.clone(), False) for k in ("relu_first", "pre")
     ],
     "The two kinds are swapped": others_true[::-1],
+    "The skip of the pre block starts behind its first norm: x itself must be added": [
+        others_true[0],
+        normed_skip(x_952.clone()),
+    ],
 }
 # Act
 others_out = []
@@ -2654,6 +2670,12 @@ true_962 = [g.clone() for g in torch.autograd.grad(top_962, leaves_962, v_962.cl
 # Act
 back_962 = observe.vjp(lambda x, w, b: group_norm(x, 2, w, b), (x_962, w_962, b_962), v_962)
 # Assert
+check.close(
+    back_962["value"],
+    top_962.detach(),
+    "the output",
+    hint="Normalise, then scale and shift by channel",
+)
 check.close(
     back_962["grads"],
     true_962,
