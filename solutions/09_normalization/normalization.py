@@ -34,16 +34,18 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import gradus
 from gradus import check, observe, plots, seeded
+from gradus.data import digits as embedded
 from gradus.probes import Tattle
 
 torch.set_printoptions(precision=3, sci_mode=False)
 
 
+# Helpers for the whole chapter: run the cell, and look one up when you meet it.
 def digits(train):
-    """Small digits: images (N, 1, 8, 8) from 0 to 1, and their labels (N,)."""
-    data = gradus.load("mnist", train=train, quiet=True)
-    boxes = data.images[:1400, :, 4:24, 4:24].float() / 255
-    return F.interpolate(boxes, size=(8, 8), mode="bilinear", antialias=True), data.labels[:1400]
+    """Small digits: images (N, 1, 8, 8) from 0 to 1, and their labels (N,); the same for everybody."""
+    images, labels = embedded.digits(train)
+    boxes = images[:1400, :, 4:24, 4:24].float() / 255
+    return F.interpolate(boxes, size=(8, 8), mode="bilinear", antialias=True), labels[:1400]
 
 
 def train(model, x, y, *, lr, epochs, size=64, seed=0, adam=False, device="cpu"):
@@ -353,7 +355,7 @@ check.equal(
 # %% [markdown]
 # Dropping the biases saves little. It keeps a model honest: a parameter that can do nothing should not be there. (When it can do something you will see under "placement".)
 #
-# Now ask: a shallow and a deeper network, three rates, with and without batch norm, on the small digits. Each line takes less than a second.
+# Now ask: a shallow and a deeper network, three rates, with and without batch norm, on the small digits that come with the course. Each line takes less than a second.
 
 # %% tags=["demo"] alt="Four curves of the training loss at rate 0.3, log scale, over about 150 steps. Two convolutions with batch norm fall fastest, to about 0.02. Two plain ones and six with batch norm fall together, a little later, to 0.06 and 0.03. Six plain convolutions stay flat at 2.3."
 X, Y = digits(train=True)
@@ -436,7 +438,7 @@ print("the same batch again, same output:", torch.equal(bn(crowd), first))
 others = torch.cat([crowd[:1], torch.randn(7, 3, generator=seeded(3))])
 for mode in (True, False):
     bn.train(mode)
-    print(f"train={mode!s:5} sample 0 in two companies:", *(bn(c)[0].data for c in (crowd, others)))
+    print(f"sample 0, train={mode!s:5}", *(bn(company)[0].data for company in (crowd, others)))
 
 # %% [markdown]
 # `no_grad` stops the notes for `backward`; the running average is no gradient business. **A forward pass in train mode changes the model**, whatever you wrap around it.
@@ -526,7 +528,7 @@ for n in sizes:
     ordered = list(zip(X_test[by_label].split(n), Y_test[by_label].split(n), strict=True))
     for name, batches in zip(gap, (mixed, mixed, ordered), strict=True):
         gap[name].append(accuracy(digit_net, batches, name.split(",")[0]))
-print({name: [round(v, 2) for v in values] for name, values in gap.items()})
+print(*(f"{name:14} {[round(v, 2) for v in values]}" for name, values in gap.items()), sep="\n")
 title = "What forgetting eval() costs"
 log_x(plots.curves(gap, x=sizes, title=title, xlabel="batch size", ylabel="accuracy"))
 
@@ -746,7 +748,7 @@ norms = {
 draw_families(norms, moved)
 
 # %% [markdown]
-# Equal numbers share a mean; a column is a time step. Only batch norm crosses the line between the samples. All but `LayerNorm(C)`, on the right, mix time steps.
+# Equal numbers share a mean; a column is a time step. Only batch norm crosses the line between the samples. Which of them mix time steps you can read off as well.
 #
 # | layer | averages over | samples mixed | train = eval |
 # |---|---|---|---|
