@@ -1,0 +1,1441 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 10 · Recurrent networks
+#
+# A sentence, a heartbeat, a river's level: things that come one after the other. A recurrent network reads them as you do, a step at a time, with a memory of what came before. After this chapter you can
+#
+# - say what an RNN, an LSTM and a GRU compute, and write each step yourself;
+# - measure how far back a network can learn, and move that limit;
+# - classify, label, translate and forecast sequences, of different lengths too;
+# - prove with four small probes that samples, padding and the future stay where they belong;
+# - stop gradients that explode.
+#
+# Reading: 60 minutes · exercises: 148 minutes · 49 points
+#
+# You need chapters 2 and 4. All networks here are small: each trains in a second or two.
+
+# %% tags=["setup"]
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+from torch.utils.data import DataLoader, TensorDataset
+
+import gradus
+from gradus import check, observe, plots, probes, seeded
+
+torch.set_printoptions(precision=3, sci_mode=False)
+
+
+def waves(n, other, generator, steps=30):
+    """n noisy waves (n, steps, 1), each begun anywhere, and classes: 0 sine, 1 the `other` shape."""
+    angle = 0.25 * torch.arange(steps) + 2 * math.pi * torch.rand(n, 1, generator=generator)
+    sine, label = torch.sin(angle), torch.randint(2, (n,), generator=generator)
+    shape = {"square": sine.sign(), "cosine": torch.cos(angle)}[other]
+    wave = torch.where(label[:, None] == 1, shape, sine)
+    return (wave + 0.1 * torch.randn(wave.shape, generator=generator))[..., None], label
+
+
+def batches(*tensors, size=32, seed=0):
+    """Shuffled batches of these tensors."""
+    return DataLoader(TensorDataset(*tensors), size, shuffle=True, generator=seeded(seed))
+
+
+# %% [markdown]
+# ## A memory, carried along
+#
+# What is special about a sequence? Order carries the meaning, the length varies, and what matters may lie far back. An MLP on 100 steps of 10 numbers takes all 1000 at once: it fits one length only, and must learn "a peak" anew for each place. (It does not need millions of weights, as you may read. Count them below.) A convolution shares weights over time but sees a fixed window.
+#
+# A recurrent network keeps a **state** h. At each step the same function mixes the new input into it:
+#
+# h_t = tanh(W_ih x_t + b_ih + W_hh h_{t−1} + b_hh), with h_0 = 0.
+#
+# The same weights at each step: any length fits, and the parameters do not grow with it.
+
+# %%
+mlp, rnn = nn.Linear(100 * 10, 128), nn.RNN(10, 128, batch_first=True)
+for name, layer in {"MLP, 100 steps": mlp, "RNN, any length": rnn}.items():
+    print(f"{name:16} {sum(p.numel() for p in layer.parameters()):7,} parameters")
+x = torch.randn(3, 7, 10, generator=seeded(0))  # (samples, steps, features)
+with torch.no_grad():
+    output, last = rnn(x)
+    h, seen = torch.zeros(3, 128), []
+    for t in range(7):
+        h = torch.tanh(F.linear(x[:, t], rnn.weight_ih_l0, rnn.bias_ih_l0) + F.linear(h, rnn.weight_hh_l0, rnn.bias_hh_l0))
+        seen.append(h)
+    print("loop equals nn.RNN:", torch.allclose(torch.stack(seen, dim=1), output, atol=1e-5))
+
+# %% [markdown]
+# That loop is the whole secret. Drawn step by step, it is an ordinary deep network, *unrolled* in time, whose layers share their weights; `backward()` walks it as it walks any other.
+#
+# The layer returns two things. `output` holds the state after *each* step, of the last layer; `h_n` holds the state after the *last* step, of every layer. Look at the shapes, and note where the batch stands in `h_n`.
+
+# %%
+x = torch.randn(4, 9, 3, generator=seeded(1))
+stacked = nn.LSTM(3, 5, num_layers=2, bidirectional=True, batch_first=True)
+with torch.no_grad():
+    output, (h_n, c_n) = stacked(x)
+    print("LSTM, 2 layers, 2 directions:", tuple(output.shape), tuple(h_n.shape), tuple(c_n.shape))
+    gru = nn.GRU(3, 5, batch_first=True)
+    output, h_n = gru(x)
+    print("GRU:", tuple(output.shape), tuple(h_n.shape))
+    print("h_n is the last output:", torch.equal(output[:, -1], h_n[0]))
+    first, h = gru(x[:, :4])
+    rest, _ = gru(x[:, 4:], h)
+    print("in two pieces, state handed on:", torch.allclose(torch.cat([first, rest], 1), output))
+
+# %% [markdown]
+# `h_n` has shape (layers · directions, N, H), with `batch_first` or without. An LSTM's state is a pair (h, c). Leave the initial state out and it is zero, on the right device and in the right dtype; a hand-made `torch.zeros` is a favourite device error.
+#
+# The last line is *streaming*: hand the state on and the pieces equal the whole. In training, detach it between the pieces (chapter 2).
+#
+# What you read from the states decides the task:
+#
+# | task | from | example |
+# |---|---|---|
+# | many to one | last state | which wave is it? |
+# | many to many, aligned | every state | clean each sample of a sound |
+# | one to many | a start, then own outputs | caption a picture |
+# | encoder, decoder | last state starts a second network | translate |
+
+# %% [markdown]
+# ## Four questions for a sequence model
+#
+# Accuracy does not prove that a model is right. Four *probes* do: change one number of the input, and see which outputs move.
+#
+# 1. Does another **sample** matter? It must not.
+# 2. Does **padding** matter? It must not.
+# 3. Does the **future** matter? Where you predict it, it must not.
+# 4. Does **order** matter? Here it must.
+#
+# `observe.response(f, x, where)` gives f(changed x) − f(x). Below, two layers read the same 4 samples of 8 steps. In each, we nudge sample 1 at step 3. One of them was made without `batch_first=True`.
+
+
+# %% alt="Two blocks of four rows, eight steps each; filled cells are outputs that moved. Upper block: only row 1, from step 3 to 7. Lower block, layer without batch_first: column 3 in rows 1, 2 and 3."
+def moved(f, x, where):
+    """1 where an output (sample, step) reacts to a change of x at `where`, else 0."""
+    return (observe.response(f, x, where).abs().amax(dim=-1) > 0).float()
+
+
+x = torch.randn(4, 8, 1, generator=seeded(2))
+right, wrong = nn.GRU(1, 6, batch_first=True), nn.GRU(1, 6)
+blocks = [moved(lambda t, g=gru: g(t)[0], x, (1, 3)) for gru in (right, wrong)]
+between = torch.full((1, 8), torch.nan)
+title = "What moves? Rows 0–3: batch_first; rows 5–8: not"
+plots.heat(torch.cat([blocks[0], between, blocks[1]]), title=title, xlabel="step", ylabel="row")
+
+# %% [markdown]
+# The upper layer is well: sample 1 moves, from step 3 on. The lower took the samples for steps. It has the right *shape*, it even trains, and it hands news from sample to sample. `output[:, -1]` of it is fiction. Of all bugs with sequences this is the commonest, and no shape check finds it.
+#
+# The fourth probe: reverse the steps. The last state must change. An average over the inputs would not.
+
+# %%
+with torch.no_grad():
+    backwards = x.flip(1)
+    print("last state moves by ", (right(x)[1] - right(backwards)[1]).abs().max().item() > 0.01)
+    print("an average moves by ", (x.mean(1) - backwards.mean(1)).abs().max().item() > 1e-6)
+    one = torch.cat([right(x[k : k + 1])[0] for k in range(4)])
+    print("one at a time = all at once:", torch.allclose(one, right(x)[0], atol=1e-6))
+
+# %% [markdown]
+# ## A first task
+#
+# A sine or a square wave? Each begins at a random place of its period and carries noise, so no single step gives it away.
+
+# %% alt="Three noisy sine waves and three noisy square waves over 30 steps, in two panels' worth of lines: the sines roll smoothly, the squares jump between about minus 1 and 1."
+x, labels = waves(40, "square", seeded(3))
+lines = {f"sine {k}": x[labels == 0][k, :, 0] + 3 for k in range(2)}
+lines |= {f"square {k}": x[labels == 1][k, :, 0] for k in range(2)}
+plots.curves(lines, x=range(30), title="Two of each (sines moved up by 3)", xlabel="step", ylabel="x")
+
+# %% [markdown]
+# *Above, two sines, at two phases; below, two squares.*
+
+# %% [markdown]
+# ### Exercise 10.1 · Classify a sequence
+# ★★☆☆☆ · 18 min · implementation · 6 points
+#
+# - `WaveClassifier`: `self.rnn`, a GRU with `batch_first=True`, reads (N, T, 1); `self.head`, linear, turns the state after the last step into `classes` raw scores.
+# - `train_epoch`: one pass in train mode; returns the mean loss per *sample*. The last batch may be smaller.
+# - `best_accuracy`: two classes, equally frequent; p[k] and q[k] are the probabilities of seeing outcome k in class 0 and in class 1. What share can the best of all classifiers get right?
+#
+# p = [0.5, 0.5, 0], q = [0, 0.5, 0.5]: outcomes 0 and 2 give the class away, outcome 1 is a coin toss: 0.75.
+#
+# <details><summary>Hint 1</summary>
+#
+# `nn.CrossEntropyLoss` wants raw scores. For each outcome, the best guess is the class in which it is likelier.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `output, h_n = self.rnn(x)`, then `output[:, -1]`. Add up `loss.item() * len(y)` and divide by the number of samples. `torch.maximum(p, q)` picks the likelier.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-10-1"}
+class WaveClassifier(nn.Module):
+    """(N, T, 1) → raw scores (N, classes): self.rnn, a GRU, then self.head on its last state."""
+
+    def __init__(self, hidden: int, classes: int = 2):
+        ### BEGIN SOLUTION
+        super().__init__()
+        self.rnn = nn.GRU(1, hidden, batch_first=True)
+        self.head = nn.Linear(hidden, classes)
+        ### END SOLUTION
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        ### BEGIN SOLUTION
+        output, _ = self.rnn(x)
+        return self.head(output[:, -1])
+        ### END SOLUTION
+
+
+def train_epoch(model, data, loss_fn, optimiser) -> float:
+    """One pass of training over data, an iterable of (x, y); the mean loss per sample.
+
+    loss_fn(scores, y) gives the mean over a batch.
+    """
+    ### BEGIN SOLUTION
+    model.train()
+    total, count = 0.0, 0
+    for x, y in data:
+        loss = loss_fn(model(x), y)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        total += loss.item() * len(y)
+        count += len(y)
+    return total / count
+    ### END SOLUTION
+
+
+def best_accuracy(p: torch.Tensor, q: torch.Tensor) -> float:
+    """The best possible accuracy; p, q: (K,) probabilities of each outcome in class 0 and 1."""
+    ### BEGIN SOLUTION
+    return torch.maximum(p, q).sum().item() / 2
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-10-1-check", "points": 1}
+# Arrange
+half_step = {
+    "rnn.weight_ih_l0": torch.tensor([[0.0], [0.0], [1.0]]),
+    "rnn.weight_hh_l0": torch.zeros(3, 1),
+    "rnn.bias_ih_l0": torch.zeros(3),
+    "rnn.bias_hh_l0": torch.zeros(3),
+    "head.weight": torch.tensor([[1.0], [-1.0]]),
+    "head.bias": torch.zeros(2),
+}  # h moves half the way to tanh(x) at each step
+two_waves = torch.tensor([[[0.0], [0.0], [1.0]], [[1.0], [0.0], [0.0]]])
+states = torch.tensor([[0.380797], [0.0951993]])
+signs = torch.tensor([[1.0, -1.0]])
+scores_true = states * signs
+outcomes = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.5, 0.5]])
+# Act
+small = WaveClassifier(1)
+small.load_state_dict(half_step)
+scores = observe.copy(small(two_waves))
+possible = best_accuracy(outcomes[0], outcomes[1])
+# Assert
+check.close(
+    scores,
+    scores_true,
+    "the scores of two waves of three steps",
+    ideas={
+        "These are probabilities: cross-entropy wants raw scores, so leave softmax out": scores_true.softmax(1),
+        "Samples and steps are mixed up: is batch_first=True there?": torch.tensor([[0.380797], [0.1903985]]) * signs,
+        "This is the state after the first step, output[:, 0]": torch.tensor([[0.0], [0.380797]]) * signs,
+        "This is the average over all steps; the state after the last one is asked for": torch.tensor([[0.1269323], [0.2221316]]) * signs,
+        "h_n has a leading axis for layers: take h_n[-1]": scores_true[None],
+    },
+    hint="One row of scores a sample: did you take the last step, output[:, -1], and not output[-1]?",
+)
+check.close(
+    possible,
+    0.75,
+    "the best possible accuracy",
+    ideas={
+        "This adds up both classes: each of them stands for half of the samples": 1.5,
+        "This is only the part that is certain. Where p = q a coin toss is still right half of the time": 0.5,
+    },
+    hint="Half the sum over outcomes of the larger of p[k] and q[k]",
+)
+
+# %% [markdown]
+# Every classifier of sequences ends like this, up to chapter 11: encode, then read one state.
+#
+# Now a task from many a tutorial: tell a sine from a *cosine*, again with a random beginning, and a noise that is the same in both.
+
+# %% [markdown]
+# ### Predict 10.1 · Sine against cosine
+# ★☆☆☆☆ · 2 min · conceptual · 1 point
+#
+# Each wave is sin(0.25 t + a) or cos(0.25 t + a). The shift a is drawn anew for each wave, evenly from the whole circle. Which accuracy can the best network reach on new waves?
+#
+# - a: nearly 1, with enough hidden units and epochs
+# - b: about 0.75, since half of the phases are ambiguous
+# - c: 0.5
+# - d: it depends on the noise
+
+# %% nbgrader={"grade_id": "predict-10-1"}
+# Write your choice: predict_10_1 = "a", "b", "c" or "d"
+### BEGIN SOLUTION
+predict_10_1 = "c"
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "predict-10-1-check", "points": 0}
+# Arrange
+# Act
+choice = predict_10_1
+# Assert
+check.one_of(choice, ("a", "b", "c", "d"), "your choice")
+
+
+# %% tags=["setup"]
+class LastState(nn.Module):
+    """A recurrent layer with a linear head on its last output."""
+
+    def __init__(self, layer, outputs):
+        super().__init__()
+        self.rnn = layer
+        self.head = nn.Linear(layer.hidden_size * (1 + layer.bidirectional), outputs)
+
+    def forward(self, x):
+        return self.head(self.rnn(x)[0][:, -1])
+
+
+# %% tags=["demo"]
+device = gradus.device()
+for other in ("square", "cosine"):
+    x, y = waves(512, other, seeded(4))
+    new_x, new_y = waves(500, other, seeded(5))
+    torch.manual_seed(0)
+    model = LastState(nn.GRU(1, 16, batch_first=True), 2).to(device)
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+    loss_fn = nn.CrossEntropyLoss()
+    history = gradus.fit(model, batches(x, y), loss_fn, optimiser, epochs=8, device=device)
+    new = gradus.evaluate(model, batches(new_x, new_y), loss_fn, device)
+    train, test = history["accuracy"][-1], new["accuracy"]
+    print(f"sine or {other}: training {train:.2f}, new waves {test:.2f}")
+at_0 = torch.stack([torch.sin(torch.zeros(200)), torch.cos(torch.zeros(200))])
+guess = (at_0 + 0.1 * torch.randn(2, 200, generator=seeded(6))) > 0.5
+print("no random shift, threshold on one number:", (guess == torch.tensor([[0], [1]])).float().mean().item())
+
+# %% [markdown]
+# cos(z) = sin(z + π/2), and a shift that is anywhere on the circle is still anywhere after another quarter turn. Both classes have the *same distribution*: p = q for every outcome, so `best_accuracy` is 0.5, for any network, for ever. The square wave shows that the network is fine.
+#
+# Fixing the shift is no cure. Then the first number alone, 0 or 1, is the answer, and a threshold beats your network.
+#
+# Before you tune, ask what accuracy is possible. At chance on the *training* data, doubt the task.
+
+# %% [markdown]
+# ## Why memories fade
+#
+# How does h_T depend on h_0? Each step multiplies by the Jacobian
+#
+# ∂h_t/∂h_{t−1} = diag(1 − h_t²) W_hh.
+#
+# The slope of tanh stands at the *left*, and 1 − h² is already that slope: h is the tanh. (The form W · diag(tanh′(h)) is in circulation. Below it is compared with autograd.) Over T steps you get a product of T matrices.
+
+# %%
+torch.manual_seed(0)
+rnn = nn.RNN(2, 3, batch_first=True).double()
+x = torch.randn(1, 6, 2, dtype=torch.float64, generator=seeded(7))
+W, states = rnn.weight_hh_l0.detach(), rnn(x)[0][0].detach()
+exact = torch.func.jacrev(lambda h: rnn(x, h.view(1, 1, 3))[0][0, -1])(torch.zeros(3).double())
+ours = printed = torch.eye(3, dtype=torch.float64)
+for h in states:
+    ours = torch.diag(1 - h**2) @ W @ ours
+    printed = W @ torch.diag(1 - torch.tanh(h) ** 2) @ printed
+print(f"error of ours {(exact - ours).abs().max():.0e}, of the other {(exact - printed).abs().max():.0e}")
+for gain in (0.5, 1.0, 1.5):
+    print(f"largest stretch of {gain} · (rotation), 60 steps, while tanh is straight: {gain**60:.0e}")
+
+# %% [markdown]
+# What happens to a product of 60 matrices is decided by their singular values. Below 1, gradients **vanish**, and the network cannot learn from what came early. Above 1 they **explode**, unless tanh′, never more than 1, holds them back.
+#
+# The cure of 1997, the **LSTM**, adds a second state c that is changed by *adding*. Four vectors are computed from x_t and h_{t−1}, each with weights of its own:
+#
+# - input gate i, forget gate f, output gate o: σ(W x + b + V h + d), each between 0 and 1;
+# - candidate g: the same with tanh;
+# - c_t = f ⊙ c_{t−1} + i ⊙ g, and h_t = o ⊙ tanh(c_t).
+#
+# Six equations, not three. PyTorch stacks the four blocks as rows, in the order i, f, g, o, and keeps two biases.
+#
+# You can *build* a memory: open the input gate only at a marker.
+
+# %% alt="Over 40 steps: dots of random values offered, an input gate that is 1 at steps 5 and 22 and 0 elsewhere, a forget gate that is the opposite, and a cell state that jumps at 5 and at 22 to the value offered and stays level in between."
+cell = nn.LSTMCell(2, 1)  # inputs: a value and a marker
+value, marker = 2 * torch.rand(40, generator=seeded(8)) - 1, torch.zeros(40)
+marker[[5, 22]] = 1
+x, kept = torch.stack([value, marker], dim=1), []
+with torch.no_grad():
+    cell.weight_hh.zero_(), cell.bias_hh.zero_()
+    cell.weight_ih.copy_(torch.tensor([[0.0, 20], [0, -20], [1, 0], [0, 0]]))  # i, f, g, o
+    cell.bias_ih.copy_(torch.tensor([-10.0, 10, 0, 10]))
+    state = torch.zeros(1, 1), torch.zeros(1, 1)
+    for x_t in x:
+        state = cell(x_t[None], state)
+        kept.append(state[1].item())
+    i, f, g, o = torch.sigmoid(x @ cell.weight_ih.T + cell.bias_ih).T
+lines = {"value offered": value, "input gate": i, "forget gate": f, "cell state": kept}
+plots.curves(lines, x=range(40), title="A memory built by hand", xlabel="step", ylabel="")
+
+# %% [markdown]
+# At the two markers the input gate opens and the forget gate closes: the cell takes the value offered (its tanh) and then holds it, level, whatever else is offered. A trained LSTM finds such weights by itself, if gradients can reach back that far.
+#
+# Along c the Jacobian is diag(f), plus a part through h. So an LSTM does not *solve* vanishing. It has a path, and the forget gate decides what survives on it.
+
+# %% [markdown]
+# ### Predict 10.2 · A gate half open
+# ★☆☆☆☆ · 2 min · conceptual · 1 point
+#
+# A fresh LSTM has small weights and biases near 0, so its forget gates stand near σ(0) = 0.5. What is left of a gradient after 100 steps along c?
+#
+# - a: all of it, since the LSTM adds
+# - b: about a half
+# - c: about a hundredth
+# - d: about 10⁻³⁰
+
+# %% nbgrader={"grade_id": "predict-10-2"}
+# Write your choice: predict_10_2 = "a", "b", "c" or "d"
+### BEGIN SOLUTION
+predict_10_2 = "d"
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "predict-10-2-check", "points": 0}
+# Arrange
+# Act
+choice = predict_10_2
+# Assert
+check.one_of(choice, ("a", "b", "c", "d"), "your choice")
+
+# %%
+for bias in (0.0, 1.0, 2.0, 4.0):
+    gate = torch.sigmoid(torch.tensor(bias, dtype=torch.float64))
+    print(f"forget bias {bias:.0f}: gate {gate:.2f}, after 100 steps {gate**100:.0e}")
+lstm = nn.LSTM(1, 32)
+with torch.no_grad():
+    for name in ("bias_ih_l0", "bias_hh_l0"):
+        getattr(lstm, name)[32:64] = 1
+print("1 in both bias vectors: effective bias", (lstm.bias_ih_l0 + lstm.bias_hh_l0)[40].item())
+
+# %% [markdown]
+# So start with the gate open: a forget bias of 1 or 2. The two bias vectors are *added*. Code that writes 1 into both, as many recipes do, has set 2. Write into one and clear the other.
+#
+# The **GRU** does with one state and two gates, reset r and update z:
+#
+# - n = tanh(W x + b + r ⊙ (V h + d)),
+# - h_t = (1 − z) ⊙ n + z ⊙ h_{t−1}.
+#
+# Here z near 1 *keeps*. The original paper and many books have the roles of z and 1 − z exchanged, or put r before the product, V (r ⊙ h). All of these learn, but weights do not carry over. Which form is PyTorch's?
+
+
+# %%
+def gru_form(cell, x, h, z_keeps, reset_after):
+    a = (x @ cell.weight_ih.T + cell.bias_ih).chunk(3, dim=1)
+    b = (h @ cell.weight_hh.T + cell.bias_hh).chunk(3, dim=1)
+    r, z = torch.sigmoid(a[0] + b[0]), torch.sigmoid(a[1] + b[1])
+    V, d = cell.weight_hh.chunk(3)[2], cell.bias_hh.chunk(3)[2]
+    n = torch.tanh(a[2] + (r * b[2] if reset_after else (r * h) @ V.T + d))
+    return (1 - z) * n + z * h if z_keeps else z * n + (1 - z) * h
+
+
+torch.manual_seed(0)
+cell, x, h = nn.GRUCell(3, 4), torch.randn(5, 3), torch.randn(5, 4)
+for keeps in (True, False):
+    for after in (True, False):
+        off = (gru_form(cell, x, h, keeps, after) - cell(x, h)).abs().max().item()
+        print(f"z keeps: {keeps!s:5} reset after the product: {after!s:5} off by {off:.2f}")
+
+# %% [markdown]
+# Only the first line is 0: z keeps the old state, and r acts *after* the product. Trust such equations only when they reproduce the layer.
+
+# %% [markdown]
+# ### Exercise 10.2 · RNN, LSTM, GRU
+# ★★★★☆ · 40 min · implementation · 10 points
+#
+# First cell: one step of each, with PyTorch's equations, blocks and order (i, f, g, o; r, z, n). `w` has the names of `nn.LSTMCell`: `weight_ih`, `weight_hh`, `bias_ih`, `bias_hh`. Values *and* gradients are compared; the built-in layers and cells are not allowed, as they are the answer.
+#
+# Second cell: count, open the gate, measure.
+#
+# - `count_params("LSTM", 3, 5)` is 4 · (3·5 + 5·5 + 5 + 5) = 200; a GRU has 3 blocks, an RNN 1. Layers above the first read all directions of the one below.
+# - `set_forget_bias`: in each layer and direction the two forget biases add up to `value`; nothing else changes.
+# - `gradient_reach`: with s the sum of the last output, ‖∂s/∂x_t‖ for each t. No gradient may be left behind.
+#
+# <details><summary>Hint 1</summary>
+#
+# `F.linear(x, w["weight_ih"], w["bias_ih"]) + F.linear(h, w["weight_hh"], w["bias_hh"])`, then `.chunk(4, dim=1)`. For the GRU, keep the two products apart. The forget gate is the second block of each bias.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `for name, bias in lstm.named_parameters()`: names with `bias_ih` get `value` in the slice H to 2H, names with `bias_hh` get 0, under `no_grad`. For the reach: a leaf copy of `x`, `torch.autograd.grad(layer(leaf[None])[0][0, -1].sum(), leaf)`.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-10-2"}
+def rnn_step(x: torch.Tensor, h: torch.Tensor, w: dict[str, torch.Tensor]) -> torch.Tensor:
+    """One step with tanh: x (N, I), h (N, H) → the new h (N, H)."""
+    ### BEGIN SOLUTION
+    return torch.tanh(
+        F.linear(x, w["weight_ih"], w["bias_ih"]) + F.linear(h, w["weight_hh"], w["bias_hh"])
+    )
+    ### END SOLUTION
+
+
+def lstm_step(x, state, w) -> tuple[torch.Tensor, torch.Tensor]:
+    """One step: x (N, I), state = (h, c), each (N, H) → the new (h, c). Blocks: i, f, g, o."""
+    ### BEGIN SOLUTION
+    h, c = state
+    blocks = F.linear(x, w["weight_ih"], w["bias_ih"]) + F.linear(h, w["weight_hh"], w["bias_hh"])
+    i, f, g, o = blocks.chunk(4, dim=1)
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(c), c
+    ### END SOLUTION
+
+
+def gru_step(x: torch.Tensor, h: torch.Tensor, w: dict[str, torch.Tensor]) -> torch.Tensor:
+    """One step: x (N, I), h (N, H) → the new h (N, H). Blocks: r, z, n."""
+    ### BEGIN SOLUTION
+    from_x = F.linear(x, w["weight_ih"], w["bias_ih"]).chunk(3, dim=1)
+    from_h = F.linear(h, w["weight_hh"], w["bias_hh"]).chunk(3, dim=1)
+    r, z = torch.sigmoid(from_x[0] + from_h[0]), torch.sigmoid(from_x[1] + from_h[1])
+    n = torch.tanh(from_x[2] + r * from_h[2])
+    return (1 - z) * n + z * h
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-10-2-check", "points": 1}
+# Arrange
+log3, artanh = 1.0986123, 0.5493061  # σ(log3) = 0.75, tanh(artanh) = 0.5
+nothing, one_h, two_c = torch.zeros(1, 1), torch.ones(1, 1), torch.full((1, 1), 2.0)
+
+
+def bare(blocks, bias_ih, bias_hh):
+    flat = torch.zeros(blocks, 1)
+    return {
+        "weight_ih": flat,
+        "weight_hh": flat.clone(),
+        "bias_ih": torch.tensor(bias_ih),
+        "bias_hh": torch.tensor(bias_hh),
+    }
+
+
+w_rnn = bare(1, [artanh / 2], [artanh / 2])
+w_lstm = bare(4, [log3 / 2, -log3 / 2, artanh, 0.0], [log3 / 2, -log3 / 2, 0.0, 0.0])
+w_gru = bare(3, [log3 / 2, -log3 / 2, 0.0], [log3 / 2, -log3 / 2, artanh / 0.75])
+
+
+def pair(h, c):
+    return [torch.tensor([[h]]), torch.tensor([[c]])]
+
+
+# Act
+rnn_h = rnn_step(nothing, one_h, w_rnn)
+lstm_hc = observe.copy(lstm_step(nothing, (one_h, two_c), w_lstm))
+gru_h = gru_step(nothing, one_h, w_gru)
+# Assert
+check.close(
+    rnn_h,
+    torch.tensor([[0.5]]),
+    "the RNN step, all weights 0",
+    ideas={"There are two biases, and both count": torch.tensor([[0.2681]])},
+    atol=1e-4,
+)
+check.close(
+    lstm_hc,
+    pair(0.3519, 0.875),
+    "(h, c) of the LSTM step: i = 0.75, f = 0.25, g = 0.5, o = 0.5, c = 2",
+    ideas={
+        "Input and forget gate are exchanged: the order is i, f, g, o": pair(0.4627, 1.625),
+        "Candidate and output gate are exchanged: the order is i, f, g, o": pair(0.2930, 0.5),
+        "h is o · tanh(c): the tanh is missing": pair(0.4375, 0.875),
+        "c came first: return (h, c)": pair(0.875, 0.3519),
+        "h uses the old c: first the new c, then h": pair(0.4820, 0.875),
+        "The candidate g is a tanh, not a sigmoid": pair(0.3750, 0.9755),
+    },
+    atol=1e-4,
+    hint="c = f · c + i · g, h = o · tanh(c); both biases count",
+)
+check.close(
+    gru_h,
+    torch.tensor([[0.625]]),
+    "the GRU step: r = 0.75, z = 0.25, n = 0.5, h = 1",
+    ideas={
+        "z and 1 - z are exchanged: in PyTorch z keeps the old state": torch.tensor([[0.875]]),
+        "r acts after the product, on the bias of h too: r · (V h + d)": torch.tensor([[0.7184]]),
+        "r and z are exchanged: the order is r, z, n": torch.tensor([[0.7954]]),
+    },
+    atol=1e-4,
+    hint="n = tanh(from x + r · from h), h = (1 - z) · n + z · h",
+)
+
+
+# %% nbgrader={"grade_id": "ex-10-2-b"}
+def count_params(kind: str, inputs: int, hidden: int, layers=1, bidirectional=False) -> int:
+    """Parameters of nn.RNN, nn.LSTM or nn.GRU (kind is "RNN", "LSTM" or "GRU")."""
+    ### BEGIN SOLUTION
+    blocks, directions = {"RNN": 1, "GRU": 3, "LSTM": 4}[kind], 1 + bidirectional
+    total = 0
+    for layer in range(layers):
+        arriving = inputs if layer == 0 else directions * hidden
+        total += directions * blocks * hidden * (arriving + hidden + 2)
+    return total
+    ### END SOLUTION
+
+
+def set_forget_bias(lstm: nn.LSTM, value: float) -> None:
+    """Make the two forget biases add up to value, in each layer and direction, in place."""
+    ### BEGIN SOLUTION
+    forget = slice(lstm.hidden_size, 2 * lstm.hidden_size)
+    with torch.no_grad():
+        for name, bias in lstm.named_parameters():
+            if name.startswith("bias"):
+                bias[forget] = value if name.startswith("bias_ih") else 0.0
+    ### END SOLUTION
+
+
+def gradient_reach(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """(T,): the norm, for each t, of the gradient of the last output's sum with respect to x[t].
+
+    layer: an nn.RNN, nn.GRU or nn.LSTM with batch_first=True. x: (T, I), one sequence, as it was.
+    """
+    ### BEGIN SOLUTION
+    leaf = x.detach().clone().requires_grad_()
+    output, _ = layer(leaf[None])
+    (gradient,) = torch.autograd.grad(output[0, -1].sum(), leaf)
+    return gradient.norm(dim=1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-10-2-check-2", "points": 1}
+# Arrange
+sizes = [("RNN", 3, 5), ("GRU", 3, 5), ("LSTM", 3, 5)]
+halving = {
+    "weight_ih_l0": torch.tensor([[1.0]]),
+    "weight_hh_l0": torch.tensor([[0.5]]),
+    "bias_ih_l0": torch.zeros(1),
+    "bias_hh_l0": torch.zeros(1),
+}
+still = torch.zeros(3, 1)
+# Act
+counted = [count_params(*size) for size in sizes]
+opened = nn.LSTM(1, 2)
+set_forget_bias(opened, 2.0)
+effective = observe.copy((opened.bias_ih_l0 + opened.bias_hh_l0)[2:4])
+halver = nn.RNN(1, 1, batch_first=True)
+halver.load_state_dict(halving)
+reached = gradient_reach(halver, still)
+# Assert
+check.equal(
+    counted,
+    [50, 150, 200],
+    "parameters of RNN, GRU and LSTM for 3 inputs, 5 hidden",
+    ideas={"PyTorch keeps two bias vectors": [45, 135, 180]},
+    hint="blocks · hidden · (inputs + hidden + 2)",
+)
+check.close(
+    effective,
+    torch.tensor([2.0, 2.0]),
+    "the effective forget bias",
+    ideas={"The two bias vectors are added: value stands in both": torch.tensor([4.0, 4.0])},
+    hint="The forget gate is the second block: entries H to 2H of each bias",
+)
+check.close(
+    reached,
+    torch.tensor([0.25, 0.5, 1.0]),
+    "the reach of h = tanh(x + h/2) near 0",
+    ideas={
+        "This is the gradient of the sum over all steps: take the last output alone": torch.tensor([1.75, 1.5, 1.0]),
+        "The steps are in reverse order": torch.tensor([1.0, 0.5, 0.25]),
+    },
+    hint="One number a step: the norm of the gradient over the features",
+)
+
+# %% [markdown]
+# You hold a ruler for memory. The next cell uses it on four fresh networks: how strongly does each of 100 inputs move the end?
+
+# %% tags=["demo"] alt="Gradient reach on a logarithmic axis against the step, 0 to 99. RNN, GRU and default LSTM fall in straight lines from about 0.1 at step 99 to 1e-20 or less at step 0. The LSTM with forget bias 2 falls slowly, to between 1e-6 and 1e-2."
+x, lines = torch.randn(100, 1, generator=seeded(9)), {}
+for name, kind in {"RNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM, "LSTM, forget bias 2": nn.LSTM}.items():
+    torch.manual_seed(0)
+    layer = kind(1, 32, batch_first=True)
+    if "bias" in name:
+        set_forget_bias(layer, 2.0)
+    lines[name] = gradient_reach(layer, x)
+    print(f"{name:20} first step {lines[name][0]:.0e}, last step {lines[name][-1]:.0e}")
+plots.curves(lines, x=range(100), log=True, xlabel="step", ylabel="reach", title="How far back a fresh network sees")
+
+# %% [markdown]
+# On this logarithmic axis, three lines fall straight: each step costs the same factor. Fresh, the LSTM forgets as fast as the plain RNN. Opening the gate lifts its first step by about eighteen powers of ten.
+#
+# So beware of rules of thumb ("an RNN reaches 20 steps, an LSTM 100"): you will find all numbers, and they contradict each other. Initialisation, task and training decide. Here is a race: recall the first of 40 symbols.
+
+# %% tags=["demo"]
+def recall(n, steps, generator):
+    symbols = torch.randint(4, (n, steps), generator=generator)
+    return F.one_hot(symbols, 4).float(), symbols[:, 0]
+
+
+x, y = recall(640, 40, seeded(10))
+new_x, new_y = recall(500, 40, seeded(11))
+loss_fn = nn.CrossEntropyLoss()
+for kind, bias in ((nn.RNN, None), (nn.LSTM, None), (nn.LSTM, 2.0), (nn.GRU, None), (nn.GRU, 2.0)):
+    torch.manual_seed(0)
+    layer = kind(4, 32, batch_first=True)
+    if bias is not None:  # block 1 is the forget gate of the LSTM, the update gate of the GRU
+        with torch.no_grad():
+            layer.bias_ih_l0[32:64], layer.bias_hh_l0[32:64] = bias, 0.0
+    model = LastState(layer, 4).to(device)
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+    gradus.fit(model, batches(x, y, size=64), loss_fn, optimiser, epochs=20, device=device)
+    score = gradus.evaluate(model, batches(new_x, new_y), loss_fn, device)["accuracy"]
+    count = sum(p.numel() for p in layer.parameters())
+    print(f"{kind.__name__:4} gate bias {bias!s:4} {count:5} parameters, accuracy {score:.2f}")
+
+# %% [markdown]
+# Chance is 0.25. What separates the networks here is not their name but one bias. On other seeds a plain RNN may get it too, with luck; at 20 steps all three can. LSTM and GRU are then equally good; the GRU has three quarters of the parameters. Which runs faster, only your machine can say.
+#
+# Two more points about the start. The recurrent matrix is often made *orthogonal*: all singular values 1, nothing shrinks. But PyTorch stacks the gates in one matrix.
+
+# %%
+torch.manual_seed(0)
+lstm = nn.LSTM(8, 64)
+
+
+def spans(matrix):
+    values = [torch.linalg.svdvals(block) for block in matrix.detach().chunk(4)]
+    return [f"{v.min():.2f} to {v.max():.2f}" for v in values]
+
+
+nn.init.orthogonal_(lstm.weight_hh_l0)
+print("on the stack:", spans(lstm.weight_hh_l0))
+for block in lstm.weight_hh_l0.chunk(4):
+    nn.init.orthogonal_(block)
+print("gate by gate:", spans(lstm.weight_hh_l0))
+stack, gate = torch.empty(256, 64), torch.empty(64, 64)
+print(f"Xavier: {nn.init.xavier_uniform_(stack).std():.3f} on the stack, {nn.init.xavier_uniform_(gate).std():.3f} by gate")
+
+# %% [markdown]
+# Initialise each gate's block for itself, with Xavier too: it reads a fan-out four times too large from the stack.
+#
+# Other dials, with usual first values:
+#
+# - **Depth**: one or two layers. `num_layers=2` feeds the outputs of the first to the second.
+# - **Dropout**: `dropout=0.3` acts *between* layers, so on one layer it does nothing but warn. It does not touch the recurrent path; put `nn.Dropout` before the head if you want it there.
+# - **Rate**: Adam with 0.001 is a common start, neither high nor low; up to 0.01 for nets as small as these. When the validation loss stalls, `torch.optim.lr_scheduler.ReduceLROnPlateau` lowers it.
+# - **Batch**: 32 to 128. Batch norm across steps fits badly; layer norm (chapter 9) fits well.
+
+# %% [markdown]
+# ## A label for every step
+#
+# To clean a noisy signal, or name the part of speech of each word, apply the head to *every* output: a linear layer acts on the last axis, whatever stands before. And when the whole sequence is there, why read it in one direction only? `bidirectional=True` adds a second network that reads from the end; its states are joined to the first's, feature by feature.
+#
+# What if the future is what you forecast, or the sound is still arriving? Then no second direction: probe 3.
+
+# %% [markdown]
+# ### Predict 10.3 · The last step of two directions
+# ★☆☆☆☆ · 2 min · conceptual · 1 point
+#
+# A classifier reads 100 steps with a bidirectional GRU, H = 8, and takes `output[:, -1]`, 16 numbers. How many of the 100 steps has the *backward* half, `output[:, -1, 8:]`, seen?
+#
+# Write the number.
+
+# %% nbgrader={"grade_id": "predict-10-3"}
+# Write a whole number: predict_10_3 = ...
+### BEGIN SOLUTION
+predict_10_3 = 1
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "predict-10-3-check", "points": 0}
+# Arrange
+# Act
+choice = predict_10_3
+# Assert
+check.one_of(choice, tuple(range(101)), "your number", hint="A whole number from 0 to 100")
+
+# %% alt="A heat map with two rows and 100 columns. Row 0, output at the last step, backward half: only column 99 is filled. Row 1, h_n of both directions: all columns are filled."
+torch.manual_seed(0)
+both = nn.GRU(1, 8, batch_first=True, bidirectional=True).double()
+x = torch.randn(1, 100, 1, dtype=torch.float64, generator=seeded(12), requires_grad=True)
+output, h_n = both(x)
+ends = torch.cat([h_n[-2], h_n[-1]], dim=1)
+rows = [torch.autograd.grad(t.sum(), x, retain_graph=True)[0].flatten() for t in (output[:, -1, 8:], ends)]
+print("h_n[-1] is output[:, 0, 8:]:", torch.equal(h_n[-1], output[:, 0, 8:]))
+title = "Steps that are seen. 0: output[:, -1, 8:]; 1: both h_n"
+plots.heat((torch.stack(rows).abs() > 1e-12).repeat_interleave(5, dim=0).float(), title=title, xlabel="step")
+
+# %% [markdown]
+# The backward network *starts* at the last step. Its final state stands at step 0, and in `h_n[-1]`. To classify, join `h_n[-2]`, forward, and `h_n[-1]`, backward, as in the lower half of the picture. Half of the model was blind, and half a model still gets decent scores, which is how this bug survives.
+
+# %% [markdown]
+# ### Exercise 10.3 · Clean a signal
+# ★★★☆☆ · 25 min · implementation · 7 points
+#
+# - `moving_average(x, k)`: the baseline. Each step becomes the mean of the k steps around it, k odd; at the edges, of those that exist. [1, 2, 6] with k = 3 gives [1.5, 3, 4].
+# - `make_pairs`: what goes in and what is wanted, to train with. The noise is `noise_std * torch.randn(clean.shape, generator=generator)`.
+# - `BiDenoiser`: `self.rnn`, a bidirectional `nn.LSTM` with one input and `batch_first=True`, and `self.head`, linear, on every step.
+#
+# <details><summary>Hint 1</summary>
+#
+# Sums of a window: pad with zeros and add up the k shifted copies. Do the same to a tensor of ones to count how many exist. A denoiser that is trained on noisy targets learns to copy.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `F.avg_pool1d(x.transpose(1, 2), k, 1, k // 2, count_include_pad=False)` divides by what exists. The head reads 2 · hidden numbers.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-10-3"}
+def moving_average(x: torch.Tensor, k: int) -> torch.Tensor:
+    """(N, T, 1) → (N, T, 1): the mean of the k steps around each, k odd; fewer at the edges."""
+    ### BEGIN SOLUTION
+    smooth = F.avg_pool1d(x.transpose(1, 2), k, 1, k // 2, count_include_pad=False)
+    return smooth.transpose(1, 2)
+    ### END SOLUTION
+
+
+def make_pairs(clean: torch.Tensor, noise_std: float, generator: torch.Generator):
+    """(inputs, targets) to train a denoiser; clean stays as it is."""
+    ### BEGIN SOLUTION
+    return clean + noise_std * torch.randn(clean.shape, generator=generator), clean
+    ### END SOLUTION
+
+
+class BiDenoiser(nn.Module):
+    """(N, T, 1) → (N, T, 1): self.rnn, a bidirectional LSTM, then self.head on every step."""
+
+    def __init__(self, hidden: int):
+        ### BEGIN SOLUTION
+        super().__init__()
+        self.rnn = nn.LSTM(1, hidden, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(2 * hidden, 1)
+        ### END SOLUTION
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        ### BEGIN SOLUTION
+        output, _ = self.rnn(x)
+        return self.head(output)
+        ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-10-3-check", "points": 1}
+# Arrange
+bumps = torch.tensor([[[1.0], [2.0], [6.0]]])
+inner = {
+    "rnn.weight_ih_l0": (8, 1),
+    "rnn.weight_hh_l0": (8, 2),
+    "rnn.bias_ih_l0": (8,),
+    "rnn.bias_hh_l0": (8,),
+}
+backward_too = {name + "_reverse": shape for name, shape in inner.items()}
+head_shapes = {"head.weight": (1, 4), "head.bias": (1,)}
+# Act
+averaged = moving_average(bumps, 3)
+tiny = BiDenoiser(2)
+parts = observe.shapes(observe.state(tiny))
+cleaned_shape = observe.shapes(tiny(bumps))
+# Assert
+check.close(
+    averaged,
+    torch.tensor([[[1.5], [3.0], [4.0]]]),
+    "the moving average of [1, 2, 6]",
+    ideas={
+        "At the edges the missing steps are counted as zeros: divide by the steps that exist": torch.tensor([[[1.0], [3.0], [2.6666667]]]),
+        "It looks back only: the window is centred": torch.tensor([[[1.0], [1.5], [3.0]]]),
+        "Only full windows: the output must be as long as the input": torch.tensor([[[3.0]]]),
+    },
+)
+check.equal(
+    parts,
+    {**inner, **backward_too, **head_shapes},
+    "names and shapes of the weights of BiDenoiser(2)",
+    ideas={
+        "There is one direction only: bidirectional=True": {**inner, "head.weight": (1, 2), "head.bias": (1,)},
+    },
+    hint="self.rnn = nn.LSTM(1, hidden, …, bidirectional=True), self.head = nn.Linear(2 · hidden, 1)",
+)
+check.equal(
+    cleaned_shape,
+    (1, 3, 1),
+    "the shape of the output",
+    ideas={"One number a sequence came: the head must read every step": (1, 1)},
+)
+
+
+# %% tags=["demo"] alt="60 steps of a signal: noisy dots around a smooth wave, the moving average that follows it with bumps, and the network's output, which lies close to the true wave."
+def tones(n, generator, steps=60):
+    speed = 0.5 + torch.rand(n, 1, generator=generator)
+    shift = 2 * math.pi * torch.rand(n, 1, generator=generator)
+    return torch.sin(0.25 * speed * torch.arange(steps) + shift)[..., None]
+
+
+x, y = make_pairs(tones(300, seeded(13)), 0.3, seeded(14))
+noisy, true = make_pairs(tones(200, seeded(15)), 0.3, seeded(16))
+torch.manual_seed(0)
+model = BiDenoiser(16).to(device)
+optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+gradus.fit(model, batches(x, y, size=20), nn.MSELoss(), optimiser, epochs=10, device=device)
+with torch.no_grad():
+    rows = {"noisy": noisy, "average of 5": moving_average(noisy, 5), "network": model(noisy.to(device)).cpu(), "true": true}
+for name, signal in rows.items():
+    print(f"{name:13} mean squared error {F.mse_loss(signal, true):.3f}")
+plots.curves({name: s[0, :, 0] for name, s in rows.items()}, x=range(60), xlabel="step", ylabel="x", title="Cleaning a tone")
+
+# %% [markdown]
+# The network's line follows the true one more closely than the average does, most of all on the crests, which an average flattens. Compare with the *best* simple rule, not with the noise: a window of 5 is the best here, and a network that only beat the raw signal would be no news. Sequence labelling in text works in just this way.
+
+# %% [markdown]
+# ## Different lengths
+#
+# A batch is one tensor, so short sequences are filled up, *padded*. Chapter 5 showed what that does to a last state: the network goes on reading zeros. Here is probe 2, on one layer, for two roads around it and one that looks the same.
+
+# %%
+torch.manual_seed(0)
+gru, lengths = nn.GRU(1, 6, batch_first=True), torch.tensor([3, 8, 5])
+seqs = [torch.randn(n, 1, generator=seeded(n)) for n in lengths]
+with torch.no_grad():
+    alone = torch.cat([gru(s[None])[1][0] for s in seqs])
+    padded = pad_sequence(seqs, batch_first=True)
+    output, h_n = gru(padded)
+    packed = pack_padded_sequence(padded, lengths, batch_first=True, enforce_sorted=False)
+    roads = {"h_n of the padded batch": h_n[0], "output at length - 1": output[torch.arange(3), lengths - 1]}
+    roads["packed"] = gru(packed)[1][0]
+for name, state in roads.items():
+    print(f"{name:24} off by {(state - alone).abs().amax(dim=1)}")
+print("steps that packing computes:", packed.batch_sizes.tolist(), "not 3 · 8")
+back, back_lengths = pad_packed_sequence(gru(packed)[0], batch_first=True)
+print("unpacked:", tuple(back.shape), back_lengths.tolist())
+
+# %% [markdown]
+# Only the longest row survives padding. Gathering at length − 1 is right, and so is *packing*, which drops the padding: of all samples step 0, then step 1 of those that still run. `enforce_sorted=False` sorts for you and puts the order back. Lengths stay on the CPU.
+#
+# Two roads, but not always the same. Gathering fails for a **bidirectional** layer, whose backward half begins *in the padding*. Packing begins it at the true end.
+#
+# You may read that packing is an optional speed-up. It is a matter of being *right*. On a CPU it can well be slower: measure, if speed is the reason.
+
+# %% [markdown]
+# ### Exercise 10.4 · Any length
+# ★★★☆☆ · 20 min · production · 7 points
+#
+# - `pad_batch(seqs, value)`: sequences (T_i, I) → a tensor (N, longest, I), filled up at the end with `value`, and the lengths, int64.
+# - `last_valid(output, lengths)`: row n is `output[n, lengths[n] - 1]`. Whatever stands in the padding, NaN included, must not matter.
+# - `encode_packed(layer, x, lengths)`: the final state of the last layer of an `nn.LSTM` (`batch_first=True`), as if each sequence had been read alone; (N, H), or (N, 2H), forward first, if bidirectional. Samples come in any order.
+#
+# Lengths 2 and 1: [[1], [2]] and [[5]] give [[[1], [2]], [[5], [0]]] and [2, 1].
+#
+# <details><summary>Hint 1</summary>
+#
+# `output[torch.arange(N), …]` picks one step a row. Multiplying by a mask is no way to remove a NaN: NaN · 0 is NaN. `h_n` comes out of a packed run in the original order.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `_, (h_n, _) = layer(pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False))`. The last layer is `h_n[-1]`; with two directions, `h_n[-2]` and `h_n[-1]`.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-10-4"}
+def pad_batch(seqs: list[torch.Tensor], value: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sequences (T_i, I) → padded (N, max T_i, I) and lengths (N,), int64."""
+    ### BEGIN SOLUTION
+    lengths = torch.tensor([len(s) for s in seqs])
+    return pad_sequence(seqs, batch_first=True, padding_value=value), lengths
+    ### END SOLUTION
+
+
+def last_valid(output: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """(N, T, H) → (N, H): of each sample the output at its last real step."""
+    ### BEGIN SOLUTION
+    return output[torch.arange(len(output), device=output.device), lengths - 1]
+    ### END SOLUTION
+
+
+def encode_packed(layer: nn.LSTM, x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """Padded x (N, T, I) → final hidden state of the last layer, (N, H · directions)."""
+    ### BEGIN SOLUTION
+    packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+    _, (h_n, _) = layer(packed)
+    if layer.bidirectional:
+        return torch.cat([h_n[-2], h_n[-1]], dim=1)
+    return h_n[-1]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-10-4-check", "points": 1}
+# Arrange
+long_one, short_one = torch.tensor([[1.0], [2.0]]), torch.tensor([[5.0]])
+steps_out = torch.tensor([[[1.0, 10.0], [2.0, 20.0]], [[5.0, 50.0], [9.0, 90.0]]])
+true_lengths = torch.tensor([2, 1])
+# Act
+filled, said_lengths = pad_batch([long_one, short_one])
+picked = last_valid(steps_out, true_lengths)
+# Assert
+check.close(
+    filled,
+    torch.tensor([[[1.0], [2.0]], [[5.0], [0.0]]]),
+    "the padded batch",
+    ideas={
+        "The padding stands in front: put it at the end": torch.tensor([[[1.0], [2.0]], [[0.0], [5.0]]]),
+        "Samples and steps are exchanged: batch_first=True": torch.tensor([[[1.0], [5.0]], [[2.0], [0.0]]]),
+    },
+)
+check.equal(said_lengths, torch.tensor([2, 1]), "the lengths", hint="A tensor of int64")
+check.close(
+    picked,
+    torch.tensor([[2.0, 20.0], [5.0, 50.0]]),
+    "the last valid output of lengths 2 and 1",
+    ideas={"output[:, -1] reads the padding of the shorter sequence": torch.tensor([[2.0, 20.0], [9.0, 90.0]])},
+    hint="The last of n steps has index n - 1",
+)
+
+# %% [markdown]
+# What holds for states holds for losses: with a label a step, the padded steps must not count. Average over the *real* ones.
+
+# %%
+lengths, target = torch.tensor([2, 6]), torch.zeros(2, 6)
+guess = torch.ones(2, 6)  # always off by 1: the mean squared error is 1
+real = torch.arange(6) < lengths[:, None]
+for fill in (1.0, 1000.0):
+    each = (torch.where(real, guess, fill) - target) ** 2
+    by_row = each.sum(1) / lengths
+    print(f"padding holds {fill:6.0f}: all steps {each.mean():.0e}, real steps {each[real].mean():.2f}")
+print("F.cross_entropy: give the padded steps the label -100, its ignore_index")
+
+# %% [markdown]
+# The mask `torch.arange(T) < lengths[:, None]` is worth remembering; attention (chapter 11) needs it too.
+#
+# ## A sequence out of a sequence
+#
+# To translate, input and output have different lengths and no step-by-step match. An **encoder** reads; its last state starts a **decoder**, which is fed a *start token* and then its own last word, until the end. In training, the true last word is fed instead, whatever the decoder said: **teacher forcing**. All steps can then be trained at once.
+#
+# Keep the two apart: a method that trains and sees the target, and one that generates and *cannot*.
+
+
+# %% tags=["demo"]
+class Reverser(nn.Module):
+    def __init__(self, words=6, hidden=48):
+        super().__init__()
+        self.start, self.embed = words, nn.Embedding(words + 1, 16)
+        self.encoder = nn.GRU(16, hidden, batch_first=True)
+        self.decoder = nn.GRU(16, hidden, batch_first=True)
+        self.head = nn.Linear(hidden, words)
+
+    def forward(self, source, target):  # teacher forcing: the decoder reads the true last word
+        _, h = self.encoder(self.embed(source))
+        first = torch.full_like(target[:, :1], self.start)
+        output, _ = self.decoder(self.embed(torch.cat([first, target[:, :-1]], dim=1)), h)
+        return self.head(output).transpose(1, 2)  # (N, words, T), as cross-entropy wants it
+
+    @torch.no_grad()
+    def generate(self, source, steps):
+        _, h = self.encoder(self.embed(source))
+        word, words = torch.full_like(source[:, :1], self.start), []
+        for _ in range(steps):
+            output, h = self.decoder(self.embed(word), h)
+            word = self.head(output).argmax(dim=-1)
+            words.append(word)
+        return torch.cat(words, dim=1)
+
+
+# %% tags=["demo"]
+x, new_x = torch.randint(6, (1024, 4), generator=seeded(17)), torch.randint(6, (500, 4), generator=seeded(18))
+torch.manual_seed(1)
+model = Reverser().to(device)
+optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+data = batches(x, x.flip(1), x.flip(1), size=64)
+gradus.fit(model, data, nn.CrossEntropyLoss(), optimiser, epochs=12, device=device)
+source, target = new_x.to(device), new_x.flip(1).to(device)
+with torch.no_grad():
+    forced = model(source, target).argmax(dim=1)
+    other = model(source, (target + 1) % 6).argmax(dim=1)
+own = model.generate(source, 4)
+print(f"words right: forced {(forced == target).float().mean():.2f}, generated {(own == target).float().mean():.2f}")
+print(f"forced answers that change when the *target* changes: {(forced != other).float().mean():.2f}")
+
+# %% [markdown]
+# The forced score is higher: a teacher who whispers the true last word flatters. It is no measure of translation, and its answers depend on the target. Code that keeps a forcing ratio of 0.5 in evaluation leaks the same way, half of the time, at random. `generate` has no target to leak.
+#
+# The bottleneck is plain too: one vector must hold the whole sentence. Attention, in chapter 11, removes it.
+
+# %% [markdown]
+# ## Forecasting
+#
+# To forecast, cut a series into *windows*: w values in, the next h out. Three traps lie here.
+#
+# **Time.** Windows overlap. Shuffle them into train and test, and each test window has near twins in training. Cut the series first, then make windows on each side. The windows across the cut, w + h − 1 of them, are lost: a *gap* that keeps both sides apart.
+#
+# **Scale.** Mean and standard deviation are learnt, so they come from the training side alone.
+#
+# **Baseline.** *Persistence* says "as now", the *seasonal* one "as a season ago". Many a network has not beaten them.
+#
+# And how to measure? A favourite is the mean percentage error, with 1e-8 added so as not to divide by zero.
+
+# %%
+y = torch.sin(math.pi * torch.arange(101) / 10)
+guess = y + 0.01  # always 0.01 too high
+mape = 100 * ((y - guess) / (y + 1e-8)).abs().mean()
+tiny = torch.tensor([-1e-8])
+print(f"MAE {(y - guess).abs().mean():.2f}, MAPE {mape:.0e} %, at y = -1e-8: {(0.01 / (tiny + 1e-8)).item()}")
+smape = 200 * ((y - guess).abs() / (y.abs() + guess.abs()).clamp(min=1e-8)).mean()
+scale = (y[1:] - y[:-1]).abs().mean()
+print(f"symmetric, with abs and clamp: {smape:.0f} %   MASE: {(y - guess).abs().mean() / scale:.3f}")
+
+# %% [markdown]
+# A forecast that is off by one hundredth scores thousands of percent, or infinity, since the series crosses zero. The **MASE** divides your mean absolute error by that of a naive forecast *on the training series*: below 1 means better than naive. It needs no division by single values.
+#
+# To look h steps ahead, either give the head h outputs (*direct*), or predict one and feed it back (*autoregressive*). Beware of counting there: what a one-step model says after the last known value *is* the first future value. Code that collects it, and then runs n more steps, returns n + 1.
+
+# %% [markdown]
+# ### Exercise 10.5 · Forecast
+# ★★★★☆ · 30 min · problem solving · 9 points
+#
+# - `make_windows(x, w, h)`: x (T, C) → inputs (N, w, C) and targets (N, h, C), one window a step. Too short a series: `ValueError`.
+# - `prepare(x, w, h, cut)`: scale all of x with mean and std (`torch.std`'s default) of `x[:cut]`, per column; no window reaches across the cut. Returns train inputs, train targets, test inputs, test targets.
+# - `autoregress(step, history, n)`: exactly the n values (N, n, C) after the history. `step` maps all that is known so far, (N, t, C), to the next value (N, C).
+# - `mase(y, p, train, season)`: mean |y − p| divided by mean |train[t] − train[t − season]|.
+#
+# x = 0 … 5, w = 3, h = 2: inputs 0 1 2 and 1 2 3, targets 3 4 and 4 5. If `step` doubles the last value, history 1 goes on 2, 4, 8.
+#
+# <details><summary>Hint 1</summary>
+#
+# T − w − h + 1 windows. `prepare` is `make_windows` twice, on each side of the cut.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `torch.stack([x[k : k + w] for k in range(count)])`. In the loop: `value = step(known)`, then `known = torch.cat([known, value[:, None]], dim=1)`; at the end `known[:, -n:]`, or better, `known[:, T:]`.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-10-5"}
+def make_windows(x: torch.Tensor, w: int, h: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Series (T, C) → inputs (N, w, C), targets (N, h, C). ValueError if T < w + h."""
+    ### BEGIN SOLUTION
+    count = len(x) - w - h + 1
+    if count < 1:
+        raise ValueError(f"a series of {len(x)} steps is too short for windows of {w} + {h}")
+    inputs = torch.stack([x[k : k + w] for k in range(count)])
+    targets = torch.stack([x[k + w : k + w + h] for k in range(count)])
+    return inputs, targets
+    ### END SOLUTION
+
+
+def prepare(x: torch.Tensor, w: int, h: int, cut: int):
+    """Scaled windows before and after `cut`: train inputs, train targets, test inputs, targets."""
+    ### BEGIN SOLUTION
+    scaled = (x - x[:cut].mean(dim=0)) / x[:cut].std(dim=0)
+    return *make_windows(scaled[:cut], w, h), *make_windows(scaled[cut:], w, h)
+    ### END SOLUTION
+
+
+def autoregress(step, history: torch.Tensor, n: int) -> torch.Tensor:
+    """The n values (N, n, C) that follow history (N, T, C); step: (N, t, C) → (N, C)."""
+    ### BEGIN SOLUTION
+    known = history
+    for _ in range(n):
+        known = torch.cat([known, step(known)[:, None]], dim=1)
+    return known[:, history.shape[1] :]
+    ### END SOLUTION
+
+
+def mase(y: torch.Tensor, p: torch.Tensor, train: torch.Tensor, season: int = 1) -> float:
+    """Mean absolute error of p, in units of the naive error on train (T,) or (T, C)."""
+    ### BEGIN SOLUTION
+    naive = (train[season:] - train[:-season]).abs().mean()
+    return ((y - p).abs().mean() / naive).item()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-10-5-check", "points": 1}
+# Arrange
+ramp = torch.arange(6.0)[:, None]
+ramp_in = torch.tensor([[[0.0], [1.0], [2.0]], [[1.0], [2.0], [3.0]]])
+ramp_out = torch.tensor([[[3.0], [4.0]], [[4.0], [5.0]]])
+lone = torch.tensor([[[1.0]]])
+seen_y, said_y = torch.tensor([1.0, 2.0]), torch.tensor([2.0, 4.0])
+zigzag = torch.tensor([0.0, 2.0, 0.0, 2.0, 1.0])
+# Act
+window_pair = observe.copy(make_windows(ramp, 3, 2))
+doubled = autoregress(lambda known: 2 * known[:, -1], lone, 3)
+score = mase(seen_y, said_y, zigzag)
+# Assert
+check.close(
+    window_pair,
+    [ramp_in, ramp_out],
+    "the windows of 0 … 5",
+    ideas={
+        "The last window is missing: there are T - w - h + 1": [ramp_in[:1], ramp_out[:1]],
+        "The targets begin a step too early, inside the inputs": [ramp_in, ramp_out - 1],
+    },
+    hint="Inputs x[k : k + w], targets x[k + w : k + w + h]",
+)
+check.close(
+    doubled,
+    torch.tensor([[[2.0], [4.0], [8.0]]]),
+    "three values after 1, each the double of the one before",
+    ideas={
+        "The history stands in front: return the new values only": torch.tensor([[[1.0], [2.0], [4.0], [8.0]]]),
+        "The predictions are not fed back: every step starts from the same history": torch.tensor([[[2.0], [2.0], [2.0]]]),
+        "One value too many: after n calls of step there are n values": torch.tensor([[[2.0], [4.0], [8.0], [16.0]]]),
+    },
+    hint="Call step n times, and append what it says to what is known",
+)
+check.close(
+    score,
+    1.5 / 1.75,
+    "the MASE",
+    ideas={
+        "This is the error itself: divide by the naive error": 1.5,
+        "The naive error is that of the training series, not of y": 1.5,
+    },
+    hint="Mean |y - p| over mean |train[t] - train[t - 1]|",
+)
+
+# %% [markdown]
+# On to the sun. Its spots come and go in cycles of about eleven years. The next cell loads two centuries, month by month, averages over half-years, and compares six steps ahead, three years, on the part that no training window has touched. (If you have the real series on disk, you see that; else one made up in its likeness.)
+
+# %% tags=["demo"]
+past, rest = (gradus.load("sunspots", train=part).inputs for part in (True, False))
+w, h, cut = 22, 6, len(past) // 6
+series = torch.cat([past, rest]).reshape(-1, 6, 1).mean(dim=1)
+x, y, new_x, new_y = prepare(series, w, h, cut)
+scaled = (series[:cut] - series[:cut].mean()) / series[:cut].std()
+fits = {}
+for name, ahead in {"direct": h, "one step": 1}.items():
+    torch.manual_seed(0)
+    model = LastState(nn.GRU(1, 24, batch_first=True), ahead).to(device)
+    optimiser = torch.optim.Adam(model.parameters(), lr=5e-3)
+    data = batches(x, y[:, :ahead, 0])  # (N, ahead), as the model's output: (N, ahead, 1) would broadcast
+    gradus.fit(model, data, nn.MSELoss(), optimiser, epochs=15, device=device)
+    fits[name] = model.cpu()
+with torch.no_grad():
+    said = {"GRU, direct": fits["direct"](new_x)[..., None]}
+    said["GRU, step by step"] = autoregress(fits["one step"], new_x, h)
+said["as now"], said["as 11 years ago"] = new_x[:, -1:].expand_as(new_y), new_x[:, :h]
+for name, p in said.items():
+    print(f"{name:18} MASE {mase(new_y, p, scaled):.2f}")
+
+# %% tags=["demo"] alt="The test years in half-year steps: the true series rises and falls in cycles; the network's forecast, made three years before, follows most rises and falls; the naive forecast is the truth moved to the right by six steps."
+lines = {"true": new_y[:, -1, 0], "GRU, direct": said["GRU, direct"][:, -1, 0], "as now": said["as now"][:, -1, 0]}
+plots.curves(lines, title="Spots, forecast three years ahead", xlabel="half-year of the test part", ylabel="scaled")
+
+# %% [markdown]
+# The naive line is the truth, three years late: at each turn it goes the wrong way. The network has learnt the cycle and turns on time, though not always high enough. Both ways of using it beat both baselines. All scores are in units of one step's naive error, so six steps ahead may well be above 1.
+#
+# One test part, one seed: enough to see the idea, not to rank methods (chapter 24 does it properly).
+
+# %% [markdown]
+# ## When gradients explode
+#
+# The other end of the product. The *adding task*: a network reads 120 numbers, two of them marked, and must give their sum. Tutorials promise spikes and NaN, unless you **clip** the gradient: if its norm over *all* parameters exceeds a threshold c, scale it down to c. Only the length changes, not the direction.
+
+# %% [markdown]
+# ### Predict 10.4 · Without clipping
+# ★☆☆☆☆ · 2 min · conceptual · 1 point
+#
+# A plain RNN with PyTorch's default start learns the adding task, 120 steps long, with Adam at 0.001 and no clipping, for 250 steps. What will you see?
+#
+# - a: NaN within the first few steps
+# - b: some huge spikes above 1000, but no NaN
+# - c: gradient norms below 10 all the time
+
+# %% nbgrader={"grade_id": "predict-10-4"}
+# Write your choice: predict_10_4 = "a", "b" or "c"
+### BEGIN SOLUTION
+predict_10_4 = "c"
+### END SOLUTION
+
+# %% nbgrader={"grade_id": "predict-10-4-check", "points": 0}
+# Arrange
+# Act
+choice = predict_10_4
+# Assert
+check.one_of(choice, ("a", "b", "c"), "your choice")
+
+
+# %% tags=["demo"]
+def adding(n, steps, generator):
+    """(n, steps, 2): numbers and two markers; the sum of the two marked numbers, (n, 1)."""
+    numbers, marks, row = torch.rand(n, steps, generator=generator), torch.zeros(n, steps), torch.arange(n)
+    places = torch.randint(steps // 2, (2, n), generator=generator) + torch.tensor([[0], [steps // 2]])
+    marks[row, places[0]] = marks[row, places[1]] = 1
+    return torch.stack([numbers, marks], dim=2), (numbers * marks).sum(1, keepdim=True)
+
+
+def norms_of(model, optimiser, limit, steps=250):
+    """Train on the adding task; the gradient norm before clipping, at each step."""
+    generator, norms = seeded(19), []
+    for _ in range(steps):
+        x, y = adding(32, 120, generator)
+        optimiser.zero_grad()
+        F.mse_loss(model(x), y).backward()
+        norms.append(nn.utils.clip_grad_norm_(model.parameters(), limit).item())
+        optimiser.step()
+    return norms
+
+
+torch.manual_seed(0)
+calm = LastState(nn.RNN(2, 32, batch_first=True), 1)
+norms = norms_of(calm, torch.optim.Adam(calm.parameters(), lr=1e-3), math.inf)
+print(f"largest of {len(norms)} norms: {max(norms):.1f}, NaN: {sum(map(math.isnan, norms))}")
+
+# %% [markdown]
+# Nothing explodes: the default start makes matrices that shrink. Here a threshold of 5 or 10 would never act. Vanishing is the everyday disease, exploding the rare one, and it comes when the recurrent matrix stretches, by its start or by training.
+#
+# So build it. A rotation times 1.5, and plain SGD, which has no defence of its own. (`max_norm=inf` above means: measure only. `clip_grad_norm_` returns the norm *before* clipping, so no tracker of your own is needed.)
+
+# %% [markdown]
+# ### Exercise 10.6 · Clipping
+# ★★★☆☆ · 15 min · implementation · 6 points
+#
+# - `clip_global_norm_(params, max_norm)`: clip by the norm over all gradients together, in place; returns the norm before, a float. Smaller gradients stay as they are. `params` may be a generator; some have no gradient.
+# - `clipped_step`: one training step for a given loss, clipping at the right place; returns the norm before clipping.
+# - `clip_fraction(norms, c)`: the share of norms above c; inf and NaN count as above. It tells whether a threshold acts always, at times or never.
+#
+# Gradients [3] and [4]: norm 5; clipped to 1 they become [0.6] and [0.8]. `clip_grad_norm_` and its relatives are the answer, so do without.
+#
+# <details><summary>Hint 1</summary>
+#
+# A generator can be walked once: make a list of the gradients first. Clip between `backward` and `step`.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The norm of all is the root of the sum of all squares. `g.mul_(max_norm / norm)` only if norm > max_norm. `not n <= c` is true for NaN.
+#
+# </details>
+
+
+# %% nbgrader={"grade_id": "ex-10-6"}
+def clip_global_norm_(params, max_norm: float) -> float:
+    """Scale all gradients in place so that their common norm is at most max_norm.
+
+    params: an iterable of parameters; gradients may be None. Returns the norm before.
+    """
+    ### BEGIN SOLUTION
+    gradients = [p.grad for p in params if p.grad is not None]
+    norm = math.sqrt(sum(g.square().sum().item() for g in gradients))
+    if norm > max_norm:
+        for g in gradients:
+            g.mul_(max_norm / norm)
+    return norm
+    ### END SOLUTION
+
+
+def clipped_step(loss: torch.Tensor, optimiser, params, max_norm: float) -> float:
+    """One step of the optimiser on loss, with clipping; the norm before clipping."""
+    ### BEGIN SOLUTION
+    optimiser.zero_grad()
+    loss.backward()
+    norm = clip_global_norm_(params, max_norm)
+    optimiser.step()
+    return norm
+    ### END SOLUTION
+
+
+def clip_fraction(norms: list[float], c: float) -> float:
+    """The share of norms above c; inf and NaN count as above."""
+    ### BEGIN SOLUTION
+    return sum(not norm <= c for norm in norms) / len(norms)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "ex-10-6-check", "points": 1}
+# Arrange
+three_grad, four_grad = torch.tensor([3.0]), torch.tensor([4.0])
+# Act
+p_three, p_four = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
+p_three.grad, p_four.grad = three_grad.clone(), four_grad.clone()
+norm_before = clip_global_norm_([p_three, p_four], 1.0)
+clipped_pair = [observe.copy(p_three.grad), observe.copy(p_four.grad)]
+share = clip_fraction([0.5, 3.0, 2.0, 8.0], 2.5)
+# Assert
+check.close(
+    clipped_pair,
+    [torch.tensor([0.6]), torch.tensor([0.8])],
+    "gradients 3 and 4, clipped to norm 1",
+    ideas={
+        "Each tensor is clipped alone: the norm is taken over all of them together": [torch.tensor([1.0]), torch.tensor([1.0])],
+        "The gradients did not change: scale them in place": [torch.tensor([3.0]), torch.tensor([4.0])],
+    },
+    atol=1e-4,
+    hint="Multiply all gradients by max_norm / norm",
+)
+check.close(
+    norm_before,
+    5.0,
+    "what clip_global_norm_ returns",
+    ideas={
+        "This is the norm after clipping: the norm before is the news": 1.0,
+        "This is the squared norm": 25.0,
+        "This adds up the norms of the parts; squares are added, then the root is taken": 7.0,
+    },
+)
+check.close(share, 0.5, "the share of norms above 2.5", ideas={"A share is asked for, not a count": 2})
+
+# %% tags=["demo"] alt="Gradient norm before clipping over 250 steps, on a logarithmic axis. Without clipping the line climbs beyond 1e10 and then stops: inf and NaN cannot be drawn. With clipping at 1 the norms stay mostly between 0.1 and 30 to the end."
+lines = {}
+for name, limit in {"no clipping": math.inf, "clipped at 1": 1.0}.items():
+    torch.manual_seed(0)
+    wild = LastState(nn.RNN(2, 32, batch_first=True), 1)
+    nn.init.orthogonal_(wild.rnn.weight_hh_l0, gain=1.5)
+    lines[name] = norms_of(wild, torch.optim.SGD(wild.parameters(), lr=0.05), limit)
+    lost = sum(not math.isfinite(norm) for norm in lines[name])
+    print(f"{name:12} norms that are inf or NaN: {lost} of 250")
+for c in (0.1, 1.0, 10.0):
+    print(f"a threshold of {c} would act on {clip_fraction(lines['clipped at 1'], c):.0%} of the steps")
+grad = torch.tensor([3.0, 40.0])
+by_norm, by_value = grad * 5 / grad.norm(), grad.clamp(-5, 5)
+print("ratio of two entries, raw, by norm, by value:", [f"{(g[1] / g[0]):.1f}" for g in (grad, by_norm, by_value)])
+plots.curves(lines, x=range(250), log=True, xlabel="step", ylabel="norm before clipping", title="The same network, twice")
+
+# %% [markdown]
+# Without clipping the line climbs out of the picture and ends: from there on all is NaN. With it the network stays alive to the end. But clipping cures a symptom: it keeps the step short, and the gradient is still dominated by a few steps.
+#
+# Which threshold? There is no number for all ("5", "1", "below 10" are all in print): the norm depends on model, loss and batch. Record the norms of a healthy stretch and put c where it acts on the rare spikes: *lowering* c clips more. Clipping by value, each entry alone, also turns the direction, as the ratios show. Let NaN be loud: `clip_grad_norm_(…, error_if_nonfinite=True)`. `torch.nn.utils.get_total_norm` measures alone.
+
+# %% [markdown]
+# ## What to remember
+#
+# - One function, the same weights, a state handed on. `output`: each step, last layer. `h_n`: last step, each layer.
+# - Probe: other samples, padding, the future, order. `batch_first=True` is the first suspect.
+# - Ask which accuracy is possible before you tune.
+# - The gate decides how far gradients reach: open it (bias 1 or 2, in *one* vector), initialise gate by gate.
+# - Two directions: join `h_n[-2]` and `h_n[-1]`. Lengths: pack, or gather at length − 1; mask the loss.
+# - Generate without the target. Cut in time, then window; scale on the past; beat the naive forecast.
+# - Clip by global norm between `backward` and `step`; choose c from norms that you saw.
+#
+# When not an RNN? It is sequential in time, so slow on long data. Convolutions over time, transformers and state-space models train all steps at once. For a stream the RNN's small fixed state is handy; transformers can stream too, causal and with a cache that grows.
+
+# %% [markdown]
+# ## References
+#
+# - J. Elman, *Finding Structure in Time*, Cognitive Science, 1990: the plain recurrent network.
+# - Y. Bengio, P. Simard, P. Frasconi, *Learning Long-Term Dependencies with Gradient Descent is Difficult*, IEEE Transactions on Neural Networks, 1994.
+# - S. Hochreiter, J. Schmidhuber, *Long Short-Term Memory*, Neural Computation, 1997; F. Gers, J. Schmidhuber, F. Cummins, *Learning to Forget*, 2000: the forget gate.
+# - M. Schuster, K. Paliwal, *Bidirectional Recurrent Neural Networks*, 1997.
+# - K. Cho et al., *Learning Phrase Representations using RNN Encoder-Decoder*, EMNLP 2014: the GRU. I. Sutskever, O. Vinyals, Q. Le, *Sequence to Sequence Learning with Neural Networks*, NeurIPS 2014.
+# - R. Pascanu, T. Mikolov, Y. Bengio, *On the Difficulty of Training Recurrent Neural Networks*, ICML 2013: clipping by norm.
+# - R. Jozefowicz, W. Zaremba, I. Sutskever, *An Empirical Exploration of Recurrent Network Architectures*, ICML 2015: the forget bias.
+# - R. Hyndman, A. Koehler, *Another Look at Measures of Forecast Accuracy*, 2006: MASE.
