@@ -21,7 +21,7 @@
 # - prove with four small probes that samples, padding and the future stay where they belong;
 # - stop gradients that explode.
 #
-# Reading: 60 minutes · exercises: 148 minutes · 49 points
+# Reading: 60 minutes · exercises: 156 minutes · 49 points
 #
 # You need chapters 2 and 4. All networks here are small: each trains in a second or two.
 
@@ -576,7 +576,7 @@ check.close(
     rnn_h,
     torch.tensor([[0.5]]),
     "the RNN step, all weights 0",
-    ideas={"There are two biases, and both count": torch.tensor([[0.2681]])},
+    ideas={"There are two biases, and both count": torch.tensor([[0.26795]])},
     atol=1e-4,
 )
 check.close(
@@ -1074,7 +1074,7 @@ check.close(
     torch.tensor([[2.0, 20.0], [5.0, 50.0]]),
     "the last valid output of lengths 2 and 1",
     ideas={
-        "output[:, -1] reads the padding of the shorter sequence": torch.tensor(
+        "The shorter row was read in its padding: the last of n steps has index n - 1": torch.tensor(
             [[2.0, 20.0], [9.0, 90.0]]
         )
     },
@@ -1828,7 +1828,8 @@ for epoch_d in range(8):
         model_d, batches(train_d, classes_d, seed=epoch_d), nn.CrossEntropyLoss(), optimiser_d
     )
 with torch.no_grad():
-    guesses_d = model_d.eval()(new_d).argmax(dim=1)
+    scores_d = model_d.eval()(new_d)
+guesses_d = observe.copy(scores_d).argmax(dim=1)
 # Assert
 check.accuracy(
     guesses_d,
@@ -1946,12 +1947,11 @@ check.avoids(
         "RNNCell",
         "LSTMCell",
         "GRUCell",
-        "RNN",
-        "LSTM",
-        "GRU",
         "rnn_tanh_cell",
         "lstm_cell",
         "gru_cell",
+        "functional_call",
+        "load_state_dict",
     ),
 )
 ### END HIDDEN TESTS
@@ -2346,7 +2346,8 @@ pairs_t = make_pairs(tones_t, 0.3, seeded(1042))
 optimiser_t = torch.optim.Adam(model_t.parameters(), lr=0.01)
 gradus.fit(model_t, batches(pairs_t[0], pairs_t[1], size=20), nn.MSELoss(), optimiser_t, epochs=10)
 with torch.no_grad():
-    named_t = (2 * model_t.eval()(noisy_t)).round().long().flatten()
+    cleaned_t = model_t.eval()(noisy_t)
+named_t = (2 * observe.copy(cleaned_t)).round().long().flatten()
 # Assert
 check.accuracy(
     named_t,
@@ -2601,7 +2602,8 @@ true_c = prepared(series_c, 4, 2, 18)
 whole_c = prepared(series_c, 4, 2, 18, series_c.mean(0), series_c.std(0))
 biased_c = prepared(series_c, 4, 2, 18, None, series_c[:18].std(0, correction=0))
 pooled_c = prepared(series_c, 4, 2, 18, series_c[:18].mean(), series_c[:18].std())
-own_c = [*true_c[:2], *prepared(series_c[18:], 4, 2, 12)[:2]]
+rest_c = (series_c[18:] - series_c[18:].mean(0)) / series_c[18:].std(0)
+own_c = [*true_c[:2], *windows_reference(rest_c, 4, 2)]
 raw_c = prepared(series_c, 4, 2, 18, torch.zeros(2), torch.ones(2))
 # Act
 parts_c = observe.copy(prepare(series_c, 4, 2, 18))
@@ -2703,7 +2705,8 @@ model_z = LastState(nn.GRU(1, 24, batch_first=True), 1)
 optimiser_z = torch.optim.Adam(model_z.parameters(), lr=0.01)
 gradus.fit(model_z, batches(parts_z[0], parts_z[1][:, 0]), nn.MSELoss(), optimiser_z, epochs=12)
 with torch.no_grad():
-    named_z = (autoregress(model_z, parts_z[2], 10) > 0).long().flatten()
+    ahead_z = autoregress(model_z, parts_z[2], 10)
+named_z = (observe.copy(ahead_z) > 0).long().flatten()
 # Assert
 check.accuracy(
     named_z,
@@ -2829,7 +2832,7 @@ model_t = nn.Linear(3, 2)
 model_t.load_state_dict(weights_t)
 sgd_t = torch.optim.SGD(model_t.parameters(), lr=0.1)
 returned_t = []
-for _ in range(4):
+for _turn_t in range(4):
     returned_t.append(
         float(clipped_step(F.mse_loss(model_t(x_t), y_t), sgd_t, model_t.parameters(), 1.0))
     )
