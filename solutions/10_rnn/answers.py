@@ -1431,7 +1431,7 @@ def autoregress(step, history, n):
 def mase(y, p, train, season=1):
     return ((y - p).abs().mean() / (train[season:] - train[:-season]).abs().mean()).item()
 
-# %% 10.5 wrong "shifted: the history's last value in front" expect "is fed back"
+# %% 10.5 wrong "shifted: the history's last value in front" expect "the last known value stands in front"
 def make_windows(x, w, h):
     n = len(x) - w - h + 1
     if n < 1:

@@ -973,7 +973,7 @@ plots.curves(
 # %%
 torch.manual_seed(0)
 gru, lengths = nn.GRU(1, 6, batch_first=True), torch.tensor([3, 8, 5])
-seqs = [torch.randn(n, 1, generator=seeded(n)) for n in lengths]
+seqs = [torch.randn(n, 1, generator=seeded(n)) for n in lengths.tolist()]
 with torch.no_grad():
     alone = torch.cat([gru(s[None])[1][0] for s in seqs])
     padded = pad_sequence(seqs, batch_first=True)
@@ -1283,6 +1283,9 @@ check.close(
     ideas={
         "The history stands in front: return the new values only": torch.tensor(
             [[[1.0], [2.0], [4.0], [8.0]]]
+        ),
+        "All is a step early: the last known value stands in front": torch.tensor(
+            [[[1.0], [2.0], [4.0]]]
         ),
         "The predictions are not fed back: every step starts from the same history": torch.tensor(
             [[[2.0], [2.0], [2.0]]]
