@@ -10,9 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def waves(
-    n: int, other: str, generator: torch.Generator, steps: int = 30
-) -> tuple[Tensor, Tensor]:
+def waves(n: int, other: str, generator: torch.Generator, steps: int = 30) -> tuple[Tensor, Tensor]:
     """Noisy waves (n, steps, 1), each begun at any place, and classes: 0 sine, 1 the `other`.
 
     other: "square" or "cosine".

@@ -164,10 +164,10 @@ plots.curves(
 # ### Exercise 10.1 · Classify a sequence
 # ★★☆☆☆ · 18 min · implementation · 6 points
 #
-# Above you see two sines, begun at two places, below two squares.
+# In the picture: above two sines, begun at two places, below two squares.
 #
 # - `WaveClassifier`: `self.rnn`, a GRU with `batch_first=True`, reads (N, T, 1); `self.head`, linear, turns the state after the last step into `classes` raw scores.
-# - `train_epoch`: one pass in train mode; returns the mean loss per *sample*. The last batch may be smaller.
+# - `train_epoch`: one pass in train mode; the mean loss per *sample* (the last batch may be smaller). Gradients left from before do not count.
 # - `best_accuracy`: two classes, equally frequent; p[k] and q[k] are the probabilities of seeing outcome k in class 0 and in class 1. What share can the best of all classifiers get right?
 #
 # p = [0.5, 0.5, 0], q = [0, 0.5, 0.5]: outcomes 0 and 2 give the class away, outcome 1 is a coin toss: 0.75.
@@ -333,9 +333,9 @@ print("no random shift, a threshold on one number:", (guess == at_0.bool()).floa
 
 
 # %% [markdown]
-# cos(z) = sin(z + π/2), and a random shift plus a quarter turn is still a random shift. Both classes have the *same distribution*: p = q, so `best_accuracy` is 0.5, for any network. The square wave shows that the network is fine. Fixing the shift is no cure: then one number gives the answer away.
+# cos(z) = sin(z + π/2), and a random shift plus a quarter turn is still a random shift. Both classes have the *same distribution*: p = q, so `best_accuracy` is 0.5, for any network. The network is fine, as the square wave shows. Fixing the shift is no cure: one number then gives all away.
 #
-# Before you tune, ask what accuracy is possible. At chance on the *training* data, doubt the task.
+# Before you tune, ask what accuracy is possible. At chance in *training*, doubt the task.
 #
 # ## Why memories fade
 #
@@ -365,7 +365,7 @@ for gain in (0.5, 1.0, 1.5):
 # %% [markdown]
 # Singular values below 1: gradients **vanish**. Above 1 they **explode**, unless tanh′, at most 1, holds them back.
 #
-# The cure of 1997, the **LSTM**, adds a second state c that is changed by *adding*. Four vectors are computed from x and the old h, each with weights of its own:
+# The cure of 1997, the **LSTM**, adds a second state c that is changed by *adding*. Four vectors come from x and the old h, with weights of their own:
 #
 # - input gate i, forget gate f, output gate o: σ(W x + b + V h + d), each between 0 and 1;
 # - candidate g: the same with tanh;
@@ -373,7 +373,7 @@ for gain in (0.5, 1.0, 1.5):
 #
 # Six equations, not three. PyTorch stacks the four blocks as rows, in the order i, f, g, o, and keeps two biases.
 #
-# You can *build* a memory: open the input gate only at a marker.
+# You can *build* a memory: open the input gate at a marker.
 
 # %% alt="Over 40 steps: dots of random values offered, an input gate that is 1 at steps 5 and 22 and 0 elsewhere, a forget gate that is the opposite, and a cell state that jumps at 5 and at 22 to the value offered and stays level in between."
 cell = nn.LSTMCell(2, 1)  # inputs: a value and a marker
