@@ -101,9 +101,9 @@ with torch.no_grad():
     print("in two pieces, state handed on:", torch.allclose(torch.cat([first, rest], 1), output))
 
 # %% [markdown]
-# `h_n` has shape (layers · directions, N, H), with `batch_first` or without. An LSTM's state is a pair (h, c). Leave the initial state out and it is zero, on the right device and in the right dtype; a hand-made `torch.zeros` is a favourite device error.
+# `h_n` has shape (layers · directions, N, H), with `batch_first` or without. An LSTM's state is a pair (h, c). Left out, the first state is zero, of the right device and dtype; a hand-made `torch.zeros` often is not.
 #
-# The last line is *streaming*: hand the state on and the pieces equal the whole. In training, detach it between the pieces (chapter 2).
+# The last line is *streaming*: hand the state on, and pieces equal the whole. In training, detach it in between (chapter 2).
 #
 # What you read from the states decides the task:
 #
@@ -164,13 +164,13 @@ plots.curves(
 # ### Exercise 10.1 · Classify a sequence
 # ★★☆☆☆ · 18 min · implementation · 6 points
 #
-# In the picture: above two sines, begun at two places, below two squares.
+# Above: two sines, two squares.
 #
 # - `WaveClassifier`: `self.rnn`, a GRU with `batch_first=True`, reads (N, T, 1); `self.head`, linear, turns the state after the last step into `classes` raw scores.
 # - `train_epoch`: one pass in train mode; the mean loss per *sample* (the last batch may be smaller). Gradients left from before do not count.
 # - `best_accuracy`: two classes, equally frequent; p[k] and q[k] are the probabilities of seeing outcome k in class 0 and in class 1. What share can the best of all classifiers get right?
 #
-# p = [0.5, 0.5, 0], q = [0, 0.5, 0.5]: outcomes 0 and 2 give the class away, outcome 1 is a coin toss: 0.75.
+# p = [0.5, 0.5, 0], q = [0, 0.5, 0.5]: outcomes 0 and 2 are certain, outcome 1 is a coin toss: 0.75.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -375,7 +375,7 @@ for gain in (0.5, 1.0, 1.5):
 #
 # You can *build* a memory: open the input gate at a marker.
 
-# %% alt="Over 40 steps: dots of random values offered, an input gate that is 1 at steps 5 and 22 and 0 elsewhere, a forget gate that is the opposite, and a cell state that jumps at 5 and at 22 to the value offered and stays level in between."
+# %% alt="Over 40 steps: a jagged line of the values offered, an input gate that is 1 at steps 5 and 22 and 0 elsewhere, a forget gate that is the opposite, and a cell state that jumps at 5 and at 22 to the value offered and stays level in between."
 cell = nn.LSTMCell(2, 1)  # inputs: a value and a marker
 value, marker = 2 * torch.rand(40, generator=seeded(8)) - 1, torch.zeros(40)
 marker[[5, 22]] = 1
