@@ -61,9 +61,9 @@ def train(model, data, loss_fn, epochs, lr=0.01):
 #
 # A recurrent network keeps a **state** h. At each step the same function mixes the new input into it:
 #
-# h_t = tanh(W_ih x_t + b_ih + W_hh h_{t−1} + b_hh), with h_0 = 0.
+# hₜ = tanh(W xₜ + b + V hₜ₋₁ + d), with h₀ = 0.
 #
-# The same weights at each step: any length fits, and the parameters do not grow with it.
+# PyTorch calls W, b `weight_ih`, `bias_ih` (input to hidden), and V, d `weight_hh`, `bias_hh`. They are the same at each step, so any length fits.
 
 # %%
 mlp, rnn = nn.Linear(100 * 10, 128), nn.RNN(10, 128, batch_first=True)
@@ -310,8 +310,7 @@ class LastState(nn.Module):
 
     def __init__(self, layer, outputs):
         super().__init__()
-        self.rnn = layer
-        self.head = nn.Linear(layer.hidden_size * (1 + layer.bidirectional), outputs)
+        self.rnn, self.head = layer, nn.Linear(layer.hidden_size, outputs)
 
     def forward(self, x):
         return self.head(self.rnn(x)[0][:, -1])
@@ -339,22 +338,22 @@ print("no random shift, a threshold on one number:", (guess == at_0.bool()).floa
 #
 # ## Why memories fade
 #
-# How does h_T depend on h_0? Each step multiplies by the Jacobian
+# How does the last state depend on the first? Each step multiplies by the Jacobian
 #
-# ∂h_t/∂h_{t−1} = diag(1 − h_t²) W_hh.
+# ∂hₜ/∂hₜ₋₁ = diag(1 − hₜ²) V.
 #
-# The slope of tanh stands at the *left*, and 1 − h² already is that slope. (The form W · diag(tanh′(h)) is in circulation. Below, autograd decides.) Over T steps that makes a product of T matrices.
+# The slope of tanh stands at the *left*, and 1 − h² already is that slope. (The form V · diag(tanh′(h)) is in circulation. Below, autograd decides.) Over T steps that makes a product of T matrices.
 
 # %%
 torch.manual_seed(0)
 rnn = nn.RNN(2, 3, batch_first=True).double()
 x = torch.randn(1, 6, 2, dtype=torch.float64, generator=seeded(7))
-W, states, start = rnn.weight_hh_l0.detach(), rnn(x)[0][0].detach(), torch.zeros(3).double()
+V, states, start = rnn.weight_hh_l0.detach(), rnn(x)[0][0].detach(), torch.zeros(3).double()
 exact = torch.func.jacrev(lambda h: rnn(x, h.view(1, 1, 3))[0][0, -1])(start)
 ours = other = torch.eye(3, dtype=torch.float64)
 for h in states:
-    ours = torch.diag(1 - h**2) @ W @ ours
-    other = W @ torch.diag(1 - torch.tanh(h) ** 2) @ other
+    ours = torch.diag(1 - h**2) @ V @ ours
+    other = V @ torch.diag(1 - torch.tanh(h) ** 2) @ other
 print(
     f"error of ours {(exact - ours).abs().max():.0e}, of the other {(exact - other).abs().max():.0e}"
 )
@@ -471,7 +470,7 @@ for keeps in (True, False):
 #
 # - `count_params("LSTM", 3, 5)` is 4 · (3·5 + 5·5 + 5 + 5) = 200; a GRU has 3 blocks, an RNN 1. Layers above the first read all directions of the one below.
 # - `set_forget_bias`: in each layer and direction the two forget biases add up to `value`; nothing else changes.
-# - `gradient_reach`: with s the sum of the last output, ‖∂s/∂x_t‖ for each t. `x` and the layer stay as they are, without a `.grad`.
+# - `gradient_reach`: with s the sum of the last output, ‖∂s/∂xₜ‖ for each t. `x` and the layer stay as they are, without a `.grad`.
 #
 # <details><summary>Hint 1</summary>
 #
