@@ -436,9 +436,9 @@ print("1 in both bias vectors: effective bias", (lstm.bias_ih_l0 + lstm.bias_hh_
 # The **GRU** does with one state and two gates, reset r and update z:
 #
 # - n = tanh(W x + b + r ⊙ (V h + d)),
-# - h_t = (1 − z) ⊙ n + z ⊙ h_{t−1}.
+# - then h ← (1 − z) ⊙ n + z ⊙ h.
 #
-# Here z near 1 *keeps*. The original paper and many books have the roles of z and 1 − z exchanged, or put r before the product, V (r ⊙ h). All learn, but weights do not carry over. Which is PyTorch's?
+# Here z near 1 *keeps*. Many books exchange z and 1 − z; the original puts r before the product, V (r ⊙ h). All learn, but weights do not carry over. Which is PyTorch's?
 
 
 # %%
