@@ -7,6 +7,7 @@ and Jupyter need follows from the id and is filled in here.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from pathlib import Path
 import jupytext
 from nbformat import NotebookNode
 
+from autograder.boundary import names
 from autograder.limits import LIMITS, Limits
 
 CATEGORIES = ("conceptual", "implementation", "production", "problem solving")
@@ -233,7 +235,25 @@ def assemble(source: Path) -> NotebookNode:
         notebook.metadata.gradus = stated
     for index, cell in enumerate(notebook.cells):
         _complete(cell, index, source)
+    with contextlib.suppress(SyntaxError):  # lint names the cell
+        _let_run_on([cell for cell in notebook.cells if cell.cell_type == "code"])
     return notebook
+
+
+def _let_run_on(cells: list[NotebookNode]) -> None:
+    """Tag the shown cells that need an answer: while it is missing, Run All passes over them."""
+    needs_answer: set[str] = set()  # names
+    for cell in cells:
+        bound, read = names(cell.source)
+        if grade_id_of(cell) or read & needs_answer:
+            needs_answer |= bound
+            _may_fail(cell)
+        else:
+            needs_answer -= bound
+
+
+def _may_fail(cell: NotebookNode) -> None:
+    cell.metadata.tags = sorted({*tags(cell), "raises-exception"})
 
 
 def _complete(cell: NotebookNode, index: int, source: Path) -> None:
@@ -259,7 +279,6 @@ def _complete(cell: NotebookNode, index: int, source: Path) -> None:
     )
     if graded:
         cell.metadata.nbgrader.points = stated["points"]
-    cell.metadata.tags = sorted({*tags(cell), "raises-exception"})
 
 
 def tags(cell: NotebookNode) -> list[str]:

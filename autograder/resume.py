@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 
 from autograder.chapter import Chapter, Exercise
 from autograder.sandbox import gradus_folder
-from autograder.verdict import GRADED, NEEDS_PERSON, Answer, Mark, Verdict
+from autograder.verdict import GRADED, NEEDS_PERSON, REPLACED, Answer, Mark, Verdict
 
 PARSED_CHARACTERS = 20_000  # Python parses some longer texts for many seconds (import a.a.a.…)
 
@@ -92,6 +92,8 @@ def carry_over(verdict: Verdict, previous: Verdict | None, old: NotebookNode | N
     for key, answer in verdict.answers.items():
         answer.tries = _tries(answer, previous.answers.get(key, Answer()))
     if verdict.kept:
+        seen = [flag for flag in previous.flags if _came_up_in(verdict.kept, flag)]
+        verdict.flags += [flag for flag in seen if flag not in verdict.flags]
         verdict.cpu_seconds += previous.cpu_seconds
         verdict.peak_bytes = max(verdict.peak_bytes, previous.peak_bytes)
         faults = [mark.title for mark in verdict.marks if mark.fault]
@@ -99,6 +101,11 @@ def carry_over(verdict: Verdict, previous: Verdict | None, old: NotebookNode | N
             verdict.status, verdict.cause = NEEDS_PERSON, f"could not be judged: {faults[0]}"
     if verdict.kept and verdict.notebook is not None and old is not None:
         _keep_outputs(verdict.notebook, old)
+
+
+def _came_up_in(exercises: list[str], flag: str) -> bool:
+    """Whether a flag tells what was seen while these exercises ran."""
+    return flag.startswith((REPLACED, *(f"{exercise}: " for exercise in exercises)))
 
 
 def _in_order(marks: list, previous: Verdict) -> list:

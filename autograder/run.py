@@ -28,10 +28,18 @@ from autograder.chapter import grade_id_of, tags
 from autograder.kernel import Broken, Kernel, KernelNotStarted, open_kernel
 from autograder.limits import LIMITS, Limits
 from autograder.rebuild import ADDED
+from autograder.verdict import REPLACED
 
 CROSSING = "__import__('gradus.crossing', fromlist=['crossing'])"
 NO_MEMORY = ("MemoryError", "_ArrayMemoryError", "can't allocate memory")
-LIBRARY_ERRORS = ("LinAlgError", "_LinAlgError", "OutOfMemoryError", "AxisError", "JSONDecodeError")
+LIBRARY_ERRORS = (
+    "LinAlgError",
+    "_LinAlgError",
+    "OutOfMemoryError",
+    "AxisError",
+    "JSONDecodeError",
+    "UnpicklingError",
+)
 _FRAME = re.compile(r"In\s*\[(\d{1,6})\], line (\d{1,6})")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -136,7 +144,7 @@ class _Runner:
         if replaced is None:
             self.flag("it could not be asked what was replaced while it ran")
         elif replaced:
-            self.flag(f"replaced while it ran: {replaced[:300].decode('utf-8', 'replace')}")
+            self.flag(f"{REPLACED}: {replaced[:300].decode('utf-8', 'replace')}")
 
     def ask(self, kernel: Kernel, question: str, ours: bool = False) -> bytes | None:
         """Run a line of our own; what it ships. A kernel that breaks in it breaks for nobody.

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 GRADED, FAILED, NEEDS_PERSON = "graded", "failed", "needs a person"
+REPLACED = "replaced while it ran"  # begins the flag of a library that student code changed
 
 
 @dataclass

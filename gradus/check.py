@@ -130,14 +130,14 @@ def raised(
     """``record`` (from ``observe.error``) is an exception of ``kind`` that ``mentions`` this."""
     record = _plain(record, what, hint)
     if record is None:
-        _fail(f"{what}: nothing was raised where a {kind.__name__} is asked for", hint)
+        _fail(f"{what}: nothing was raised where {_a(kind.__name__)} is asked for", hint)
     match record:
         case {"type": str() as name, "bases": [*bases], "message": str() as text}:
             bases = [base for base in bases if isinstance(base, str)]
         case _:
             _fail(f"{what}: expected an exception, got {_kind(record)}", hint)
     if kind.__name__ not in bases:
-        _fail(f"{what}: raised a {name[:100]} where a {kind.__name__} is asked for", hint)
+        _fail(f"{what}: raised {_a(name[:100])} where {_a(kind.__name__)} is asked for", hint)
     words = [mentions] if isinstance(mentions, str) else list(mentions or ())
     missing = [word for word in words if word.lower() not in text.lower()]
     if missing:
@@ -435,8 +435,11 @@ _KINDS = {
 
 def _kind(value: Any) -> str:
     name = value.type_name if isinstance(value, wire.StandIn) else type(value).__name__
-    article = "an" if name[:1].lower() in "aeiou" else "a"
-    return _KINDS.get(name, f"{article} {name}")
+    return _KINDS.get(name, _a(name))
+
+
+def _a(name: str) -> str:
+    return f"an {name}" if name[:1].lower() in tuple("aeiou") else f"a {name}"
 
 
 def _show(got: Any, expected: Any) -> str:

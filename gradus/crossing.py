@@ -22,10 +22,19 @@ WATCHED = (builtins, np, torch, torch.Tensor, torch.nn.functional, torch.testing
 JUPYTERS = ("input", "display", "get_ipython", "exit", "quit")  # builtins that the kernel sets
 
 _before: dict[Any, dict[str, int]] = {}
+# Torch's switches for the whole process; `remember` notes them as the setup cells left them.
+_switches: dict[str, Any] = {"grad": True, "dtype": torch.float32, "device": torch.device("cpu")}
 
 
 def receive(namespace: dict[str, Any], text: str) -> None:
-    """Put a test's inputs (base64 of ``wire.encode_inputs``) into the kernel's namespace."""
+    """Put a test's inputs (base64 of ``wire.encode_inputs``) into the kernel's namespace.
+
+    What another exercise has switched in torch for the whole process is switched back before.
+    """
+    torch.set_grad_enabled(_switches["grad"])
+    torch.set_default_dtype(_switches["dtype"])
+    if torch.get_default_device() != _switches["device"]:
+        torch.set_default_device(_switches["device"])
     namespace.update(wire.decode(base64.b64decode(text), strided=True))
 
 
@@ -44,6 +53,9 @@ def remember(files: dict[str, bytes]) -> None:
     for name, data in files.items():
         Path(name).write_bytes(data)
     _before.update({place: _contents(place) for place in WATCHED})
+    _switches["grad"] = torch.is_grad_enabled()
+    _switches["dtype"] = torch.get_default_dtype()
+    _switches["device"] = torch.get_default_device()
 
 
 def replaced() -> None:

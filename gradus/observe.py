@@ -10,6 +10,7 @@ import contextlib
 import inspect
 import io
 import linecache
+import textwrap
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,6 +19,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+COMPLAINT_WIDTH = 72  # characters: a line of output in a notebook
 Tensors = torch.Tensor | tuple[torch.Tensor, ...]
 
 
@@ -37,6 +39,20 @@ def copy(value: Any) -> Any:
 def state(module: nn.Module) -> dict[str, torch.Tensor] | None:
     """Parameters and buffers by name, copied; None if it is not a module."""
     return copy(dict(module.state_dict())) if isinstance(module, nn.Module) else None
+
+
+def fill(module: nn.Module, weights: dict[str, torch.Tensor]) -> dict[str, tuple] | None:
+    """Load ``weights`` into the module, if its names and shapes are just theirs.
+
+    Gives the names and shapes that the module has, to compare with ``shapes(weights)``: where they
+    differ nothing is written and nothing raised. None if it is not a module.
+    """
+    own = shapes(state(module))
+    if not isinstance(own, dict):
+        return None
+    if own == shapes(weights):
+        module.load_state_dict(weights)
+    return own
 
 
 def gradients(
@@ -159,6 +175,16 @@ def error(f: Callable, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         bases = [kind.__name__ for kind in type(raised).__mro__]
         return {"type": type(raised).__name__, "bases": bases, "message": str(raised)[:1000]}
     return None
+
+
+def complaint(f: Callable, *args: Any, find: str = "", **kwargs: Any) -> str:
+    """What ``error`` sees, in one line to print: the type, and the message from ``find`` on."""
+    record = error(f, *args, **kwargs)
+    if record is None:
+        return "no error"
+    lines = [line for line in record["message"].splitlines() if find in line] or [find]
+    text = lines[0][lines[0].find(find) :] if find else record["message"]
+    return f"{record['type']}: {textwrap.shorten(text, COMPLAINT_WIDTH, placeholder=' …')}"
 
 
 def printed(f: Callable, *args: Any, **kwargs: Any) -> str:

@@ -73,7 +73,7 @@ def curves(
             every = math.ceil(len(y) / 12)
             axes.plot(range(1, len(y) + 1) if x is None else x, y, label=name, markevery=every)
         axes.set(xlabel=xlabel, ylabel=ylabel or label, yscale="log" if log else "linear")
-        if x is None and all(len(numbers) <= 12 for numbers in lines.values()):
+        if x is None:
             axes.xaxis.get_major_locator().set_params(integer=True)
         if len(lines) > 4:
             axes.legend(loc="upper left", bbox_to_anchor=(1, 1))

@@ -23,7 +23,6 @@
 # Reading: 60 minutes · exercises: 128 minutes · 56 points
 
 # %% tags=["setup"]
-import textwrap
 import warnings
 
 import torch
@@ -34,15 +33,6 @@ from torch.func import grad, vmap
 from gradus import check, observe, plots, seeded
 
 torch.set_printoptions(precision=3, sci_mode=False)
-
-
-def complaint(action, *args):
-    """The error that action(*args) raises, in one short line, or 'no error'."""
-    record = observe.error(action, *args)
-    if record is None:
-        return "no error"
-    short = textwrap.shorten(record["message"], 52, placeholder=" …")
-    return f"{record['type']}: {short}"
 
 
 # Skip the rest of this cell: it serves the tests of exercises 2.6 and 2.7.
@@ -307,7 +297,7 @@ def product_and_sum(x):
 
 
 x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
-print(complaint(product_and_sum(x).backward))
+print(observe.complaint(product_and_sum(x).backward))
 J = torch.func.jacrev(product_and_sum)(x.detach())
 print("J:", J.tolist())
 v, u = torch.tensor([1.0, 10.0]), torch.tensor([1.0, 0.0, 0.0])
@@ -393,12 +383,12 @@ with torch.no_grad():
 with torch.inference_mode():
     sealed = torch.tensor(10.0)
 print("made in no_grad:", plain.requires_grad, "  used later:", (w * plain).requires_grad)
-print("made in inference_mode, sum:", complaint(lambda: w + sealed))
-print("made in inference_mode, product:", complaint(lambda: w * sealed))
+print("made in inference_mode, sum:", observe.complaint(lambda: w + sealed))
+print("made in inference_mode, product:", observe.complaint(lambda: w * sealed))
 ((w - 2) ** 2).backward()
 moved = w - 0.1 * w.grad
 print("1. w = w - lr * grad ", "leaf:", moved.is_leaf, " note:", moved.grad_fn.name())
-print("2. w -= lr * grad    ", complaint(w.sub_, 0.1 * w.grad))
+print("2. w -= lr * grad    ", observe.complaint(w.sub_, 0.1 * w.grad))
 with torch.no_grad():
     w -= 0.1 * w.grad
 print("3. 2 inside no_grad  ", "leaf:", w.is_leaf, " w:", round(w.item(), 3))
@@ -542,7 +532,7 @@ d = x.detach()
 d[0] = 100
 print("x:", x.tolist(), "  same memory:", d.data_ptr() == x.data_ptr())
 print("clone keeps history:", x.clone().requires_grad)
-print("a detached loss:", complaint((x**2).detach().sum().backward))
+print("a detached loss:", observe.complaint((x**2).detach().sum().backward))
 
 # %% [markdown]
 # `detach()` cuts the history and shares the memory. `clone()` copies the memory and keeps the history. To keep values safe, do both: `x.detach().clone()`. And a loss that was cut off cannot go back at all.
@@ -686,7 +676,7 @@ for f, keep in ((torch.sum, False), (squares, False), (squares, True)):
     x = torch.ones(3, requires_grad=True)
     y = f(x)
     y.backward(retain_graph=keep)
-    print(f"{f.__name__:7} retain_graph={keep!s:5} again: {complaint(y.backward)}")
+    print(f"{f.__name__:7} retain_graph={keep!s:5} again: {observe.complaint(y.backward)}")
     print("        x.grad:", x.grad.tolist())
 
 # %% [markdown]
@@ -710,8 +700,8 @@ def carry(cut):
     return losses
 
 
-print("state carried over:", complaint(carry, False))
-print("state detached:    ", complaint(carry, True))
+print("state carried over:", observe.complaint(carry, False))
+print("state detached:    ", observe.complaint(carry, True))
 losses = carry(True)
 print("a loss in the list still holds", losses[0].grad_fn.name())
 
@@ -735,7 +725,7 @@ for name, f, edit in [*cases, ("h**2 ", torch.square, nudge_data)]:
     x = torch.ones(3, requires_grad=True)
     y = f(h := 2 * x).sum()
     edit(h)
-    print(f"{name} {edit.__name__:10} version {h._version} | {complaint(y.backward)}")
+    print(f"{name} {edit.__name__:10} version {h._version} | {observe.complaint(y.backward)}")
     print("   x.grad:", x.grad)
 
 # %% [markdown]
@@ -751,7 +741,7 @@ for record in (False, True):
     (slope,) = torch.autograd.grad(torch.sin(x), x, create_graph=record)
     print(f"create_graph={record!s:5} slope {slope.item():.3f} asks {slope.requires_grad}")
     if not record:
-        print("   once more:", complaint(torch.autograd.grad, slope, x))
+        print("   once more:", observe.complaint(torch.autograd.grad, slope, x))
 (bend,) = torch.autograd.grad(slope, x)
 print("second derivative:", round(bend.item(), 3), "  −sin 2:", round(-x.sin().item(), 3))
 
@@ -922,10 +912,10 @@ class Careless(Cube):
 
 Careless.apply(x).sum().backward()
 print("Careless, sum test: ", torch.allclose(x.grad, 3 * x.detach() ** 2))
-print("Careless, gradcheck:", complaint(gradcheck, Careless.apply, (x,)))
+print("Careless, gradcheck:", observe.complaint(gradcheck, Careless.apply, (x,)))
 with warnings.catch_warnings(action="ignore"):
     single = x.detach().float().requires_grad_()
-    print("Cube in float32:    ", complaint(gradcheck, Cube.apply, (single,)))
+    print("Cube in float32:    ", observe.complaint(gradcheck, Cube.apply, (single,)))
 
 # %% [markdown]
 # Two habits that you meet in older code:
@@ -956,12 +946,12 @@ class MarkedCube(Cube):
     backward = staticmethod(once_differentiable(ItemCube.backward))
 
 
-print("legacy:", complaint(torch.func.grad(LegacyCube.apply), torch.tensor(2.0)))
+print("legacy:", observe.complaint(torch.func.grad(LegacyCube.apply), torch.tensor(2.0)))
 for kind in (Cube, ItemCube, MarkedCube):
     t = torch.tensor(2.0, requires_grad=True)
     (slope,) = torch.autograd.grad(t * kind.apply(t), t, create_graph=True)
     (second,) = torch.autograd.grad(slope, t, retain_graph=True)
-    print(f"{kind.__name__:10} {second.item()}, backward(): {complaint(slope.backward)}")
+    print(f"{kind.__name__:10} {second.item()}, backward(): {observe.complaint(slope.backward)}")
 
 # %% [markdown]
 # `ItemCube` says 24, and no error: what went through `.item()` counts as a constant. `MarkedCube` raises when `slope.backward()` runs. But its guard is not complete: `torch.autograd.grad(slope, t)` walks only the paths that lead to `t`, misses the guard and says 12. So run `gradgradcheck` on every `Function` that you write.
@@ -1069,7 +1059,7 @@ def straight_through(t):
 ((straight_through(w) - 3) ** 2).sum().backward()
 print("straight through:", w.grad, "  same values:", straight_through(w).tolist())
 exact = w.detach().double().requires_grad_()
-print("gradcheck:       ", complaint(gradcheck, straight_through, (exact,)))
+print("gradcheck:       ", observe.complaint(gradcheck, straight_through, (exact,)))
 
 # %% [markdown]
 # ### Exercise 2.7 · Rounding that lets gradients through

@@ -29,7 +29,7 @@ from autograder.record import Book
 from autograder.release import release
 from autograder.resume import carry_over, is_done
 from autograder.storage import alone_in
-from autograder.verdict import NEEDS_PERSON, Verdict
+from autograder.verdict import NEEDS_PERSON, REPLACED, Verdict
 from tests.autograder.conftest import CHAPTER, COURSE, fill, hand_in
 from tests.autograder.kills import Grader, class_folder, hand_in_class, orphans_come_here
 from tests.autograder.test_grade import run_cli
@@ -180,6 +180,14 @@ def test_a_cell_that_ran_without_a_word_does_not_show_its_old_output():
     verdict = Verdict("ada", CHAPTER, kept=["ex-0-1"], notebook=now)
     carry_over(verdict, None, old)
     assert [[o.text for o in cell.outputs] for cell in now.cells] == [[], ["old kept"]]
+
+
+def test_what_was_seen_while_kept_exercises_ran_stays_a_flag():
+    before = ["ex-0-1: stopped after 3 s", "ex-0-2: stopped after 3 s", f"{REPLACED}: torch.ones"]
+    previous = Verdict("ada", CHAPTER, flags=[*before, "the same answer as alan"])
+    verdict = Verdict("ada", CHAPTER, kept=["ex-0-1"], flags=["new"])
+    carry_over(verdict, previous, None)
+    assert verdict.flags == ["new", "ex-0-1: stopped after 3 s", f"{REPLACED}: torch.ones"]
 
 
 def test_a_changed_submission_and_a_missing_page_are_graded_again(graded_class, root, starter):

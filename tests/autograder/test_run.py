@@ -102,6 +102,26 @@ def test_one_array_too_large_is_an_exception_like_any_other(desk):
     assert flags == []
 
 
+@pytest.mark.parametrize(
+    "switch",
+    [
+        "torch.set_grad_enabled(False)",
+        "torch.set_default_dtype(torch.float64)",
+        "torch.set_default_device('meta')",
+    ],
+)
+def test_a_switch_that_an_exercise_leaves_on_is_not_the_next_ones(desk, switch):
+    first = f"def double(x):\n    {switch}\n    return 2 * x"
+    second = """
+def count(x):
+    if not torch.is_tensor(x): raise TypeError
+    usual = torch.is_grad_enabled(), torch.ones(1).dtype, torch.ones(1).device.type
+    return x.numel() if usual == (True, torch.float32, "cpu") else None
+"""
+    messages, _ = outcomes(desk, ex_0_1=first, ex_0_2=second)
+    assert {messages[k] for k in messages if not k.startswith("ex-0-1")} == {""}
+
+
 def test_an_endless_loop_costs_one_exercise(desk):
     limits = replace(LIMITS, cell_seconds=6)
     messages, _ = outcomes(desk, limits, ex_0_1="def double(x):\n    while True: pass")

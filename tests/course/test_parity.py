@@ -21,9 +21,8 @@ from autograder.grade import Options, grade
 ROOT = Path(__file__).parents[2]
 COMPARED = ("ada", "blaise", "carl", "emmy", "ida", "lise")
 # The grader is the same for every chapter, and test_agreement compares all of them cell by cell:
-# the first chapters show that marks are equal. GRADUS_FULL=1 (the monthly run) takes all.
-FIRST = 3
-NAMES = list(chapters(ROOT))[: None if os.environ.get("GRADUS_FULL") else FIRST]
+# two chapters show that marks are equal. GRADUS_FULL=1 (the monthly run) takes all.
+NAMES = list(chapters(ROOT)) if os.environ.get("GRADUS_FULL") else ["01_tensors", "02_autograd"]
 
 
 def nbgrader(folder: Path, *arguments: str) -> None:

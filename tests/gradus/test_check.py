@@ -396,6 +396,13 @@ def test_raised_fails(claim, reason):
     assert message(check.raised, claim, ValueError, "x", mentions="shape") == reason
 
 
+def test_raised_speaks_of_an_error_with_a_vowel():
+    said = "x: nothing was raised where an IndexError is asked for"
+    assert message(check.raised, None, IndexError, "x") == said
+    said = "x: raised an IndexError where an OSError is asked for"
+    assert message(check.raised, record(IndexError("i")), OSError, "x") == said
+
+
 @pytest.mark.parametrize("predictions", [
     t([1, 0, 2, 1]), [1, 0, 2, 1], np.array([1, 0, 2, 1]), np.array([1, 0, 2, 1], "u2"),
     t([1, 0, 2, 0], dtype=torch.uint8), (1, 0, 2, 2),

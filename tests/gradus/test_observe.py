@@ -52,6 +52,25 @@ def test_state_of_what_is_no_module_is_none(value):
     assert observe.state(value) is None
 
 
+def test_fill_loads_weights_by_name():
+    weights = {"bias": torch.ones(1), "weight": torch.tensor([[2.0, 3.0]])}
+    module = nn.Linear(2, 1)
+    assert observe.fill(module, weights) == observe.shapes(weights)
+    assert torch.equal(module.weight, weights["weight"]) and torch.equal(module.bias, torch.ones(1))
+
+
+@pytest.mark.parametrize("module", [nn.Linear(1, 2), nn.Linear(2, 1, bias=False), nn.ReLU()])
+def test_fill_says_what_does_not_fit_and_writes_nothing(module):
+    before = observe.state(module)
+    seen = observe.fill(module, {"weight": torch.ones(1, 2), "bias": torch.ones(1)})
+    assert seen == observe.shapes(before)
+    assert same(observe.state(module), before)
+
+
+def test_fill_of_what_is_no_module_is_none():
+    assert observe.fill(None, {}) is None
+
+
 def test_gradients_by_name():
     module = nn.Linear(2, 1)
     module.bias.requires_grad_(False)
@@ -230,6 +249,18 @@ def test_error_is_a_plain_record():
     assert "missing" in record["message"]
     assert wire.plain(record) == record
     assert len(observe.error(fail, ValueError("x" * 10**6))["message"]) == 1000
+
+
+def test_a_complaint_is_one_short_line():
+    assert observe.complaint(fail, KeyError("missing")) == "KeyError: 'missing'"
+    assert observe.complaint(int, "11", base=2) == "no error"
+    long = "Error in loading:\n\tsize mismatch for weight: " + "words " * 50
+    shown = observe.complaint(fail, ValueError(long))
+    assert shown.startswith("ValueError: Error in loading: size mismatch")
+    assert shown.endswith(" …") and len(shown) <= len("ValueError: ") + 72
+    assert observe.complaint(fail, ValueError(long), find="mismatch").startswith(
+        "ValueError: mismatch for weight"
+    )
 
 
 def test_no_error_is_none():

@@ -57,6 +57,12 @@ def test_curves_plot_the_numbers_from_one():
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a", "b"]
 
 
+@pytest.mark.parametrize("points", [3, 20, 60])
+def test_curves_count_in_whole_numbers(points):
+    fig = plots.curves({"a": list(range(points))})
+    assert all(tick == int(tick) for tick in fig.axes[0].get_xticks())
+
+
 def test_curves_over_given_places_and_a_logarithm():
     fig = plots.curves({"a": [1.0, 10.0]}, x=[0.0, 5.0], xlabel="step", ylabel="loss", log=True)
     (axes,) = fig.axes
