@@ -308,6 +308,90 @@ def train_epoch(model, data, loss_fn, optimiser):
 def best_accuracy(p, q):
     return torch.maximum(p, q).sum().item() / 2
 
+# %% 10.1 wrong "two directions" expect "one GRU in one direction"
+class WaveClassifier(nn.Module):
+    def __init__(self, hidden, classes=2):
+        super().__init__()
+        self.rnn = nn.GRU(1, hidden, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(2 * hidden, classes)
+
+    def forward(self, x):
+        output, _ = self.rnn(x)
+        return self.head(output[:, -1])
+
+
+def train_epoch(model, data, loss_fn, optimiser):
+    model.train()
+    total, count = 0.0, 0
+    for x, y in data:
+        loss = loss_fn(model(x), y)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        total += loss.item() * len(y)
+        count += len(y)
+    return total / count
+
+
+def best_accuracy(p, q):
+    return torch.maximum(p, q).sum().item() / 2
+
+# %% 10.1 wrong "clears after the step" expect "left from before the epoch"
+class WaveClassifier(nn.Module):
+    def __init__(self, hidden, classes=2):
+        super().__init__()
+        self.rnn = nn.GRU(1, hidden, batch_first=True)
+        self.head = nn.Linear(hidden, classes)
+
+    def forward(self, x):
+        output, _ = self.rnn(x)
+        return self.head(output[:, -1])
+
+
+def train_epoch(model, data, loss_fn, optimiser):
+    model.train()
+    total, count = 0.0, 0
+    for x, y in data:
+        loss = loss_fn(model(x), y)
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        total += loss.item() * len(y)
+        count += len(y)
+    return total / count
+
+
+def best_accuracy(p, q):
+    return torch.maximum(p, q).sum().item() / 2
+
+# %% 10.1 wrong "the state is detached" expect "must reach the GRU"
+class WaveClassifier(nn.Module):
+    def __init__(self, hidden, classes=2):
+        super().__init__()
+        self.rnn = nn.GRU(1, hidden, batch_first=True)
+        self.head = nn.Linear(hidden, classes)
+
+    def forward(self, x):
+        output, _ = self.rnn(x)
+        return self.head(output[:, -1].detach())
+
+
+def train_epoch(model, data, loss_fn, optimiser):
+    model.train()
+    total, count = 0.0, 0
+    for x, y in data:
+        loss = loss_fn(model(x), y)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        total += loss.item() * len(y)
+        count += len(y)
+    return total / count
+
+
+def best_accuracy(p, q):
+    return torch.maximum(p, q).sum().item() / 2
+
 # %% 10.1 right "h_n, and a sum weighted at the end"
 class WaveClassifier(nn.Module):
     def __init__(self, hidden, classes=2):
@@ -950,6 +1034,167 @@ def gradient_reach(layer, x):
     out, _ = layer(x.unsqueeze(0))
     return torch.autograd.grad(out.sum(), x)[0].norm(dim=-1)
 
+# %% 10.2 wrong "the candidate does not read x" expect "The candidate n reads x too"
+def rnn_step(x, h, w):
+    return torch.tanh(x @ w["weight_ih"].T + w["bias_ih"] + h @ w["weight_hh"].T + w["bias_hh"])
+
+
+def lstm_step(x, state, w):
+    h, c = state
+    i, f, g, o = (x @ w["weight_ih"].T + w["bias_ih"] + h @ w["weight_hh"].T + w["bias_hh"]).chunk(4, 1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+def gru_step(x, h, w):
+    a = (x @ w["weight_ih"].T + w["bias_ih"]).chunk(3, 1)
+    b = (h @ w["weight_hh"].T + w["bias_hh"]).chunk(3, 1)
+    r, z = (a[0] + b[0]).sigmoid(), (a[1] + b[1]).sigmoid()
+    n = (r * b[2]).tanh()
+    return (1 - z) * n + z * h
+
+# cell ex-10-2-b
+def count_params(kind, inputs, hidden, layers=1, bidirectional=False):
+    layer = getattr(nn, kind)(inputs, hidden, layers, bidirectional=bidirectional)
+    return sum(p.numel() for p in layer.parameters())
+
+
+def set_forget_bias(lstm, value):
+    H = lstm.hidden_size
+    with torch.no_grad():
+        for name, p in lstm.named_parameters():
+            if "bias_ih" in name:
+                p[H : 2 * H].fill_(value)
+            if "bias_hh" in name:
+                p[H : 2 * H].fill_(0)
+
+
+def gradient_reach(layer, x):
+    x = x.clone().requires_grad_()
+    out, _ = layer(x.unsqueeze(0))
+    return torch.autograd.grad(out[0, -1].sum(), x)[0].norm(dim=-1)
+
+# %% 10.2 wrong "the norm of the last output" expect "not its norm"
+def rnn_step(x, h, w):
+    return torch.tanh(x @ w["weight_ih"].T + w["bias_ih"] + h @ w["weight_hh"].T + w["bias_hh"])
+
+
+def lstm_step(x, state, w):
+    h, c = state
+    i, f, g, o = (x @ w["weight_ih"].T + w["bias_ih"] + h @ w["weight_hh"].T + w["bias_hh"]).chunk(4, 1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+def gru_step(x, h, w):
+    a = (x @ w["weight_ih"].T + w["bias_ih"]).chunk(3, 1)
+    b = (h @ w["weight_hh"].T + w["bias_hh"]).chunk(3, 1)
+    r, z = (a[0] + b[0]).sigmoid(), (a[1] + b[1]).sigmoid()
+    n = (a[2] + r * b[2]).tanh()
+    return (1 - z) * n + z * h
+
+# cell ex-10-2-b
+def count_params(kind, inputs, hidden, layers=1, bidirectional=False):
+    layer = getattr(nn, kind)(inputs, hidden, layers, bidirectional=bidirectional)
+    return sum(p.numel() for p in layer.parameters())
+
+
+def set_forget_bias(lstm, value):
+    H = lstm.hidden_size
+    with torch.no_grad():
+        for name, p in lstm.named_parameters():
+            if "bias_ih" in name:
+                p[H : 2 * H].fill_(value)
+            if "bias_hh" in name:
+                p[H : 2 * H].fill_(0)
+
+
+def gradient_reach(layer, x):
+    x = x.clone().requires_grad_()
+    out, _ = layer(x.unsqueeze(0))
+    return torch.autograd.grad(out[0, -1].norm(), x)[0].norm(dim=-1)
+
+# %% 10.2 wrong "both bias vectors cleared whole" expect "The other gates' biases are gone"
+def rnn_step(x, h, w):
+    return torch.tanh(x @ w["weight_ih"].T + w["bias_ih"] + h @ w["weight_hh"].T + w["bias_hh"])
+
+
+def lstm_step(x, state, w):
+    h, c = state
+    i, f, g, o = (x @ w["weight_ih"].T + w["bias_ih"] + h @ w["weight_hh"].T + w["bias_hh"]).chunk(4, 1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+def gru_step(x, h, w):
+    a = (x @ w["weight_ih"].T + w["bias_ih"]).chunk(3, 1)
+    b = (h @ w["weight_hh"].T + w["bias_hh"]).chunk(3, 1)
+    r, z = (a[0] + b[0]).sigmoid(), (a[1] + b[1]).sigmoid()
+    n = (a[2] + r * b[2]).tanh()
+    return (1 - z) * n + z * h
+
+# cell ex-10-2-b
+def count_params(kind, inputs, hidden, layers=1, bidirectional=False):
+    layer = getattr(nn, kind)(inputs, hidden, layers, bidirectional=bidirectional)
+    return sum(p.numel() for p in layer.parameters())
+
+
+def set_forget_bias(lstm, value):
+    H = lstm.hidden_size
+    with torch.no_grad():
+        for name, p in lstm.named_parameters():
+            if "bias_ih" in name:
+                p.fill_(0)
+                p[H : 2 * H].fill_(value)
+            if "bias_hh" in name:
+                p.fill_(0)
+
+
+def gradient_reach(layer, x):
+    x = x.clone().requires_grad_()
+    out, _ = layer(x.unsqueeze(0))
+    return torch.autograd.grad(out[0, -1].sum(), x)[0].norm(dim=-1)
+
+# %% 10.2 wrong "one bias vector cleared whole" expect "One bias vector was cleared whole"
+def rnn_step(x, h, w):
+    return torch.tanh(x @ w["weight_ih"].T + w["bias_ih"] + h @ w["weight_hh"].T + w["bias_hh"])
+
+
+def lstm_step(x, state, w):
+    h, c = state
+    i, f, g, o = (x @ w["weight_ih"].T + w["bias_ih"] + h @ w["weight_hh"].T + w["bias_hh"]).chunk(4, 1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+def gru_step(x, h, w):
+    a = (x @ w["weight_ih"].T + w["bias_ih"]).chunk(3, 1)
+    b = (h @ w["weight_hh"].T + w["bias_hh"]).chunk(3, 1)
+    r, z = (a[0] + b[0]).sigmoid(), (a[1] + b[1]).sigmoid()
+    n = (a[2] + r * b[2]).tanh()
+    return (1 - z) * n + z * h
+
+# cell ex-10-2-b
+def count_params(kind, inputs, hidden, layers=1, bidirectional=False):
+    layer = getattr(nn, kind)(inputs, hidden, layers, bidirectional=bidirectional)
+    return sum(p.numel() for p in layer.parameters())
+
+
+def set_forget_bias(lstm, value):
+    H = lstm.hidden_size
+    with torch.no_grad():
+        for name, p in lstm.named_parameters():
+            if "bias_ih" in name:
+                p[H : 2 * H].fill_(value)
+            if "bias_hh" in name:
+                p.fill_(0)
+
+
+def gradient_reach(layer, x):
+    x = x.clone().requires_grad_()
+    out, _ = layer(x.unsqueeze(0))
+    return torch.autograd.grad(out[0, -1].sum(), x)[0].norm(dim=-1)
+
 # %% 10.2 right "split by slices, einsum, functional jacobian"
 def rnn_step(x, h, w):
     return (torch.einsum("ni,hi->nh", x, w["weight_ih"]) + torch.einsum("nk,hk->nh", h, w["weight_hh"]) + (w["bias_ih"] + w["bias_hh"])).tanh()
@@ -1368,6 +1613,41 @@ def encode_packed(layer, x, lengths):
     packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
     _, (h, _) = layer(packed)
     return torch.cat([h[-2], h[-1]], 1) if layer.bidirectional else h[-1]
+
+# %% 10.4 wrong "sorts, then sorts again" expect "sorted twice"
+def pad_batch(seqs, value=0.0):
+    longest = max(map(len, seqs))
+    rows = [F.pad(s, (0, 0, 0, longest - len(s)), value=value) for s in seqs]
+    return torch.stack(rows), torch.tensor([s.shape[0] for s in seqs], dtype=torch.int64)
+
+
+def last_valid(output, lengths):
+    where = (lengths - 1)[:, None, None].expand(-1, 1, output.shape[2])
+    return output.gather(1, where).squeeze(1)
+
+
+def encode_packed(layer, x, lengths):
+    order = lengths.argsort(descending=True)
+    packed = pack_padded_sequence(x[order], lengths[order], batch_first=True)
+    h_n = layer(packed)[1][0][:, order]
+    return torch.cat([h_n[-2], h_n[-1]], 1) if layer.bidirectional else h_n[-1]
+
+# %% 10.4 wrong "the two directions of the first layer" expect "states of the first layer"
+def pad_batch(seqs, value=0.0):
+    longest = max(map(len, seqs))
+    rows = [F.pad(s, (0, 0, 0, longest - len(s)), value=value) for s in seqs]
+    return torch.stack(rows), torch.tensor([s.shape[0] for s in seqs], dtype=torch.int64)
+
+
+def last_valid(output, lengths):
+    where = (lengths - 1)[:, None, None].expand(-1, 1, output.shape[2])
+    return output.gather(1, where).squeeze(1)
+
+
+def encode_packed(layer, x, lengths):
+    packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    h_n = layer(packed)[1][0]
+    return torch.cat([h_n[0], h_n[1]], 1) if layer.bidirectional else h_n[-1]
 
 # %% 10.4 right "gather, and every sequence alone"
 def pad_batch(seqs, value=0.0):
@@ -1853,6 +2133,131 @@ def clipped_step(loss, optimiser, params, max_norm):
 
 
 def clip_fraction(norms, c):
+    return sum(n > c for n in norms) / len(norms)
+
+# %% 10.6 wrong "always scales, a bare quotient" expect "Do not divide by a norm of 0"
+def clip_global_norm_(params, max_norm):
+    grads = [p.grad for p in params if p.grad is not None]
+    norm = sum(g.square().sum() for g in grads).sqrt().item()
+    for g in grads:
+        g.mul_(min(1.0, max_norm / norm))
+    return norm
+
+
+def clipped_step(loss, optimiser, params, max_norm):
+    optimiser.zero_grad()
+    loss.backward()
+    norm = clip_global_norm_(params, max_norm)
+    optimiser.step()
+    return norm
+
+
+def clip_fraction(norms, c):
+    return sum(not n <= c for n in norms) / len(norms)
+
+# %% 10.6 wrong "always scales" expect "They were scaled up to max_norm"
+def clip_global_norm_(params, max_norm):
+    grads = [p.grad for p in params if p.grad is not None]
+    norm = sum(g.square().sum() for g in grads).sqrt().item()
+    for g in grads:
+        g.mul_(max_norm / (norm + 1e-6))
+    return norm
+
+
+def clipped_step(loss, optimiser, params, max_norm):
+    optimiser.zero_grad()
+    loss.backward()
+    norm = clip_global_norm_(params, max_norm)
+    optimiser.step()
+    return norm
+
+
+def clip_fraction(norms, c):
+    return sum(not n <= c for n in norms) / len(norms)
+
+# %% 10.6 wrong "no root" expect "This divides by the squared norm"
+def clip_global_norm_(params, max_norm):
+    grads = [p.grad for p in params if p.grad is not None]
+    norm = sum(g.square().sum() for g in grads).item()
+    if norm > max_norm:
+        for g in grads:
+            g.mul_(max_norm / norm)
+    return norm
+
+
+def clipped_step(loss, optimiser, params, max_norm):
+    optimiser.zero_grad()
+    loss.backward()
+    norm = clip_global_norm_(params, max_norm)
+    optimiser.step()
+    return norm
+
+
+def clip_fraction(norms, c):
+    return sum(not n <= c for n in norms) / len(norms)
+
+# %% 10.6 wrong "clears after the step" expect "from before the first step"
+def clip_global_norm_(params, max_norm):
+    grads = [p.grad for p in params if p.grad is not None]
+    norm = sum(g.square().sum() for g in grads).sqrt().item()
+    if norm > max_norm:
+        for g in grads:
+            g.mul_(max_norm / norm)
+    return norm
+
+
+def clipped_step(loss, optimiser, params, max_norm):
+    loss.backward()
+    norm = clip_global_norm_(params, max_norm)
+    optimiser.step()
+    optimiser.zero_grad()
+    return norm
+
+
+def clip_fraction(norms, c):
+    return sum(not n <= c for n in norms) / len(norms)
+
+# %% 10.6 wrong "divides by the finite ones" expect "in the number of norms too"
+def clip_global_norm_(params, max_norm):
+    grads = [p.grad for p in params if p.grad is not None]
+    norm = sum(g.square().sum() for g in grads).sqrt().item()
+    if norm > max_norm:
+        for g in grads:
+            g.mul_(max_norm / norm)
+    return norm
+
+
+def clipped_step(loss, optimiser, params, max_norm):
+    optimiser.zero_grad()
+    loss.backward()
+    norm = clip_global_norm_(params, max_norm)
+    optimiser.step()
+    return norm
+
+
+def clip_fraction(norms, c):
+    return sum(not n <= c for n in norms) / len([n for n in norms if math.isfinite(n)])
+
+# %% 10.6 wrong "only finite norms" expect "inf and NaN are left out"
+def clip_global_norm_(params, max_norm):
+    grads = [p.grad for p in params if p.grad is not None]
+    norm = sum(g.square().sum() for g in grads).sqrt().item()
+    if norm > max_norm:
+        for g in grads:
+            g.mul_(max_norm / norm)
+    return norm
+
+
+def clipped_step(loss, optimiser, params, max_norm):
+    optimiser.zero_grad()
+    loss.backward()
+    norm = clip_global_norm_(params, max_norm)
+    optimiser.step()
+    return norm
+
+
+def clip_fraction(norms, c):
+    norms = [n for n in norms if math.isfinite(n)]
     return sum(n > c for n in norms) / len(norms)
 
 # %% 10.6 right "a coefficient as PyTorch has it, tensors"
