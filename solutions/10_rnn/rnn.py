@@ -1322,7 +1322,7 @@ print(f"loss of the last 50 steps {late:.2f}, variance of the sums {spread:.2f}"
 
 
 # %% [markdown]
-# Nothing explodes: the default start makes matrices that shrink. (Nor is the task learnt: a constant guess has a loss as low as that, the variance. No gradient reaches the marked numbers.) Here a threshold of 5 or 10 would never act. Vanishing is the everyday disease, exploding the rare one, and it comes when the recurrent matrix stretches, by its start or by training.
+# Nothing explodes: the default start makes matrices that shrink. (Nor is the task learnt: the loss is the variance, which a constant guess reaches too.) Here a threshold of 5 or 10 would never act. Vanishing is the everyday disease, exploding the rare one, and it comes when the recurrent matrix stretches, by its start or by training.
 #
 # So build it. An orthogonal matrix times 1.5, and plain SGD, which has no defence of its own. (`max_norm=inf` above means: measure only. `clip_grad_norm_` returns the norm *before* clipping, so no tracker of your own is needed.)
 
