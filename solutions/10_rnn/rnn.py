@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 10 · Recurrent networks
 #
-# A sentence, a heartbeat, a river's level: things that come one after the other. A recurrent network reads them as you do, a step at a time, with a memory of what came before. After this chapter you can
+# A sentence, a heartbeat, a river's level: things that come one after the other. A recurrent network reads them a step at a time, with a memory. After this chapter you can
 #
 # - write one step of an RNN, an LSTM and a GRU yourself;
 # - measure how far back a network can learn, and move that limit;
@@ -101,7 +101,7 @@ with torch.no_grad():
     print("in two pieces, state handed on:", torch.allclose(torch.cat([first, rest], 1), output))
 
 # %% [markdown]
-# `h_n` has shape (layers · directions, N, H), with `batch_first` or without. An LSTM's state is a pair (h, c). Left out, the first state is zero, of the right device and dtype; a hand-made `torch.zeros` often is not.
+# `h_n` has shape (layers · directions, N, H), with `batch_first` or without. An LSTM's state is a pair (h, c). Left out, the first state is zero, of the right device and dtype.
 #
 # The last line is *streaming*: hand the state on, and pieces equal the whole. In training, detach it in between (chapter 2).
 #
@@ -339,9 +339,9 @@ print("no random shift, a threshold on one number:", (guess == at_0.bool()).floa
 
 
 # %% [markdown]
-# cos(z) = sin(z + π/2), and a random shift plus a quarter turn is still a random shift. Both classes have the *same distribution*: p = q, so `best_accuracy` is 0.5, for any network. The network is fine, as the square wave shows. Fixing the shift is no cure: one number then gives all away.
+# cos(z) = sin(z + π/2), and a random shift plus a quarter turn is still a random shift. Both classes have the *same distribution*: p = q, so `best_accuracy` is 0.5, for any network. Fixing the shift is no cure: one number then tells.
 #
-# Before you tune, ask what accuracy is possible. At chance in *training*, doubt the task, or whether a gradient arrives at all.
+# Before you tune, ask what accuracy is possible. At chance in *training*, doubt the task, or the gradient's way.
 #
 # ## Why memories fade
 #
@@ -364,16 +364,14 @@ for h in states:
 print(
     f"error of ours {(exact - ours).abs().max():.0e}, of the other {(exact - other).abs().max():.0e}"
 )
-turn = nn.init.orthogonal_(torch.empty(3, 3, dtype=torch.float64))
 for gain in (0.5, 1.0, 1.5):
-    far = torch.linalg.matrix_power(gain * turn, 60)[:, 0].norm().item()
-    print(f"{gain} · an orthogonal V, 60 steps, no tanh: a length of 1 becomes {far:.0e}")
+    print(f"{gain} · an orthogonal V, 60 steps, no tanh: all lengths times {gain**60:.0e}")
 
 
 # %% [markdown]
-# Are all singular values below 1, gradients must **vanish**. With some above 1 they can **explode**, unless tanh′, at most 1, holds them back.
+# With all singular values below 1, gradients must **vanish**; above 1 they can **explode**, unless tanh′, at most 1, holds them back.
 #
-# The cure of 1997, the **LSTM**, adds a second state c that is changed by *adding* (its forget gate came in 2000). Four vectors come from x and the old h, with weights of their own:
+# The cure of 1997, the **LSTM**, adds a second state c that is changed by *adding* (forget gate: 2000). Four vectors come from x and the old h:
 #
 # - input gate i, forget gate f, output gate o: σ(W x + b + V h + d), each between 0 and 1;
 # - candidate g: the same with tanh;
@@ -383,7 +381,7 @@ for gain in (0.5, 1.0, 1.5):
 #
 # You can *build* a memory: open the input gate at a marker.
 
-# %% alt="Over 40 steps: a jagged line of the values offered, an input gate that is 1 at steps 5 and 22 and 0 elsewhere, a forget gate that is the opposite, and a cell state that jumps at 5 and at 22 to the value offered and stays level in between."
+# %% alt="Over 40 steps: a jagged line of the values offered, an input gate that is 1 at steps 5 and 22 and 0 elsewhere, a forget gate that is the opposite, an output gate that is always 1, and a cell state that jumps at 5 and at 22 to the value offered and stays level in between."
 cell = nn.LSTMCell(2, 1)  # inputs: a value and a marker
 value, marker = 2 * torch.rand(40, generator=seeded(8)) - 1, torch.zeros(40)
 marker[[5, 22]] = 1
@@ -397,10 +395,8 @@ with torch.no_grad():
         state = cell(x_t[None], state)
         kept.append(state[1].item())
     i, f, g, o = torch.sigmoid(x @ cell.weight_ih.T + cell.bias_ih).T
-lines = {"value offered": value, "input gate": i, "forget gate": f, "cell state": kept}
-fig = plots.curves(lines, x=range(40), title="A memory built by hand", xlabel="step")
-fig.axes[0].legend(loc="upper left", bbox_to_anchor=(1, 1))
-fig
+lines = {"value": value, "input gate": i, "forget gate": f, "output gate": o, "cell state": kept}
+plots.curves(lines, x=range(40), title="A memory built by hand", xlabel="step")
 
 # %% [markdown]
 # At the two markers the input gate opens and the forget gate closes: the cell takes the value offered (its tanh) and then holds it, level, whatever else is offered. A trained LSTM finds such weights by itself, if gradients can reach back that far.
@@ -442,7 +438,7 @@ with torch.no_grad():
 print("1 in both bias vectors: effective bias", (lstm.bias_ih_l0 + lstm.bias_hh_l0)[40].item())
 
 # %% [markdown]
-# So start with the gate open: a forget bias of 1 or 2, more for long spans (about log T). The two bias vectors are *added*. Recipes that write 1 into both have set 2. Write into one, clear the other.
+# So start with the gate open: a forget bias of 1 or 2, more for long spans (about log T). The two bias vectors are *added*: 1 in both makes 2. Write into one, clear the other.
 #
 # The **GRU** does with one state and two gates:
 #
@@ -459,8 +455,7 @@ def gru_form(cell, x, h, z_keeps, reset_after):
     b = (h @ cell.weight_hh.T + cell.bias_hh).chunk(3, dim=1)
     r, z = torch.sigmoid(a[0] + b[0]), torch.sigmoid(a[1] + b[1])
     V, d = cell.weight_hh.chunk(3)[2], cell.bias_hh.chunk(3)[2]
-    from_h = r * b[2] if reset_after else (r * h) @ V.T + d
-    n = torch.tanh(a[2] + from_h)
+    n = torch.tanh(a[2] + (r * b[2] if reset_after else (r * h) @ V.T + d))
     return (1 - z) * n + z * h if z_keeps else z * n + (1 - z) * h
 
 
@@ -922,6 +917,10 @@ gru, lengths = nn.GRU(1, 6, batch_first=True), torch.tensor([3, 8, 5])
 seqs = [torch.randn(n, 1, generator=seeded(n)) for n in (3, 8, 5)]
 padded = pad_sequence(seqs, batch_first=True)
 pack = dict(lengths=lengths, batch_first=True, enforce_sorted=False)
+packed = pack_padded_sequence(padded, **pack)
+packed_output, _ = gru(packed)
+print("samples at each step of the packed run:", packed.batch_sizes.tolist())
+print("unpacked again:", tuple(pad_packed_sequence(packed_output, batch_first=True)[0].shape))
 reads = {
     "h_n, padded": lambda t: gru(t)[1][0],
     "gathered": lambda t: gru(t)[0][torch.arange(3), lengths - 1],
@@ -933,10 +932,6 @@ with torch.no_grad():
         off = (read(padded) - alone).abs().amax(dim=1)
         nudged = observe.response(read, padded, (0, 6)).abs().max()
         print(f"{name:12} off by {off}, a nudge of the padding moves it by {nudged:.2f}")
-packed = pack_padded_sequence(padded, **pack)
-packed_output, _ = gru(packed)
-print("samples at each step of the packed run:", packed.batch_sizes.tolist())
-print("unpacked again:", tuple(pad_packed_sequence(packed_output, batch_first=True)[0].shape))
 
 
 # %% [markdown]
@@ -1072,8 +1067,8 @@ def shifted(target, start=6):  # the start token, then the target but for its la
 
 
 # %% tags=["demo"]
-every = torch.cartesian_prod(*[torch.arange(6)] * 4)  # all 1296 sentences of four words
-x, new_x = every[torch.randperm(1296, generator=seeded(17))].split([1024, 272])
+order = torch.randperm(6**4, generator=seeded(17))  # all sentences of four words
+x, new_x = torch.cartesian_prod(*[torch.arange(6)] * 4)[order].split([1024, 272])
 torch.manual_seed(1)
 model, y, target = Reverser(), x.flip(1), new_x.flip(1)
 train(model, batches(x, shifted(y), y, size=64), nn.CrossEntropyLoss(), epochs=12)
@@ -1085,9 +1080,8 @@ with torch.no_grad():
         own = torch.cat([own, model(new_x, own).argmax(dim=1)[:, -1:]], dim=1)
 scores = [f"{(words == target).float().mean():.2f}" for words in (forced, own[:, 1:])]
 print("words right, forced and on its own:", scores)
-print(
-    f"forced answers that follow a change of the target: {(forced != changed).float().mean():.2f}"
-)
+follow = (forced != changed).float().mean()
+print(f"forced answers that follow a change of the target: {follow:.2f}")
 
 
 # %% [markdown]
@@ -1301,24 +1295,20 @@ check.one_of(choice, ("a", "b", "c"), "your choice")
 
 # %% tags=["demo"]
 def norms_of(model, optimiser, limit, steps=250):
-    source, norms, losses = seeded(19), [], []
-    for _ in range(steps):
-        x, y = sequences.adding(32, source)
+    source, norms = seeded(19), []
+    for x, y in (sequences.adding(32, source) for _ in range(steps)):
         optimiser.zero_grad()
-        loss = F.mse_loss(model(x), y)
-        loss.backward()
-        losses.append(loss.item())
+        F.mse_loss(model(x), y).backward()
         norms.append(nn.utils.clip_grad_norm_(model.parameters(), limit).item())
         optimiser.step()
-    return norms, sum(losses[-50:]) / 50
+    return norms
 
 
 torch.manual_seed(0)
-calm = LastState(nn.RNN(2, 32, batch_first=True), 1)
-norms, late = norms_of(calm, torch.optim.Adam(calm.parameters(), lr=1e-3), math.inf)
-print(f"largest of {len(norms)} norms: {max(norms):.1f}, NaN: {sum(map(math.isnan, norms))}")
-spread = sequences.adding(10_000, seeded(20))[1].var()
-print(f"loss of the last 50 steps {late:.2f}, variance of the sums {spread:.2f}")
+calm, (x, y) = LastState(nn.RNN(2, 32, batch_first=True), 1), sequences.adding(2000, seeded(20))
+norms = norms_of(calm, torch.optim.Adam(calm.parameters(), lr=1e-3), math.inf)
+print(f"largest norm {max(norms):.1f}, NaN: {sum(map(math.isnan, norms))}")
+print(f"loss {F.mse_loss(calm(x), y).item():.2f}, variance of the sums {y.var():.2f}")
 
 
 # %% [markdown]
@@ -1430,9 +1420,8 @@ for name, limit in {"no clipping": math.inf, "clipped at 1": 1.0}.items():
     torch.manual_seed(0)
     wild = LastState(nn.RNN(2, 32, batch_first=True), 1)
     nn.init.orthogonal_(wild.rnn.weight_hh_l0, gain=1.5)
-    sgd = torch.optim.SGD(wild.parameters(), lr=0.05)
-    lines[name], late = norms_of(wild, sgd, limit)
-    lost = sum(not math.isfinite(norm) for norm in lines[name])
+    lines[name] = norms_of(wild, torch.optim.SGD(wild.parameters(), lr=0.05), limit)
+    lost, late = sum(not math.isfinite(n) for n in lines[name]), F.mse_loss(wild(x), y).item()
     print(f"{name}: {lost} of 250 norms are inf or NaN, loss at the end {late:.2f}")
 shares = [f"{clip_fraction(lines['clipped at 1'], c):.0%}" for c in (0.1, 1.0, 10.0)]
 print("thresholds 0.1, 1 and 10 would act on", ", ".join(shares), "of the steps")
