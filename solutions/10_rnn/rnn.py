@@ -1080,8 +1080,7 @@ with torch.no_grad():
         own = torch.cat([own, model(new_x, own).argmax(dim=1)[:, -1:]], dim=1)
 scores = [f"{(words == target).float().mean():.2f}" for words in (forced, own[:, 1:])]
 print("words right, forced and on its own:", scores)
-follow = (forced != changed).float().mean()
-print(f"forced answers that follow a change of the target: {follow:.2f}")
+print(f"forced answers that change with the target: {(forced != changed).float().mean():.2f}")
 
 
 # %% [markdown]
