@@ -913,25 +913,20 @@ plots.curves(lines, x=range(60), xlabel="step", ylabel="x", title="Cleaning a to
 
 # %%
 torch.manual_seed(0)
-gru, lengths = nn.GRU(1, 6, batch_first=True), torch.tensor([3, 8, 5])
+gru, lengths = nn.GRU(1, 6, batch_first=True).requires_grad_(False), torch.tensor([3, 8, 5])
 seqs = [torch.randn(n, 1, generator=seeded(n)) for n in (3, 8, 5)]
 padded = pad_sequence(seqs, batch_first=True)
-pack = dict(lengths=lengths, batch_first=True, enforce_sorted=False)
-packed = pack_padded_sequence(padded, **pack)
-packed_output, _ = gru(packed)
+how = {"lengths": lengths, "batch_first": True, "enforce_sorted": False}
+packed = pack_padded_sequence(padded, **how)
+reads = {"h_n, padded": lambda t: gru(t)[1][0]}
+reads["gathered"] = lambda t: gru(t)[0][torch.arange(3), lengths - 1]
+reads["h_n, packed"] = lambda t: gru(pack_padded_sequence(t, **how))[1][0]
+alone = torch.cat([gru(s[None])[1][0] for s in seqs])
+for name, read in reads.items():
+    off, nudged = (read(padded) - alone).abs().amax(1), observe.response(read, padded, (0, 6))
+    print(f"{name:12} off by {off}, a nudge of the padding moves it by {nudged.abs().max():.2f}")
 print("samples at each step of the packed run:", packed.batch_sizes.tolist())
-print("unpacked again:", tuple(pad_packed_sequence(packed_output, batch_first=True)[0].shape))
-reads = {
-    "h_n, padded": lambda t: gru(t)[1][0],
-    "gathered": lambda t: gru(t)[0][torch.arange(3), lengths - 1],
-    "h_n, packed": lambda t: gru(pack_padded_sequence(t, **pack))[1][0],
-}
-with torch.no_grad():
-    alone = torch.cat([gru(s[None])[1][0] for s in seqs])
-    for name, read in reads.items():
-        off = (read(padded) - alone).abs().amax(dim=1)
-        nudged = observe.response(read, padded, (0, 6)).abs().max()
-        print(f"{name:12} off by {off}, a nudge of the padding moves it by {nudged:.2f}")
+print("unpacked again:", tuple(pad_packed_sequence(packed, batch_first=True)[0].shape))
 
 
 # %% [markdown]
