@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from gradus import check, observe, probes, vision
+from gradus import check, observe, probes, sequences, vision
 from gradus.data import load
 from gradus.device import device, synchronise
 from gradus.seeding import seed_everything, seeded
@@ -21,6 +21,7 @@ __all__ = [
     "probes",
     "seed_everything",
     "seeded",
+    "sequences",
     "synchronise",
 ]
 
