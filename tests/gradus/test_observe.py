@@ -406,6 +406,9 @@ class Quiet(nn.Module):
     def forward(self, x):
         return x
 
+class Heir(nn.Linear):
+    pass
+
 empty = type("Empty", (), {})
 bound = Net().forward
 instance = Net()
@@ -422,7 +425,7 @@ def cell():
     return namespace
 
 
-NAMES = "plain decorated Net Fn Maker Prop Data Quiet bound instance"
+NAMES = "plain decorated Net Fn Maker Prop Data Quiet Heir bound instance"
 
 
 @pytest.mark.parametrize("name", NAMES.split())
