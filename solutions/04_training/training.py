@@ -40,8 +40,10 @@ from gradus import check, observe, plots, probes, seeded  # probes: for the hidd
 torch.set_printoptions(precision=3, sci_mode=False)
 device = gradus.device()
 schedulers = torch.optim.lr_scheduler
+# The next cell is folded: it holds helpers. Run it; click on its dots to read it.
 
 
+# %% tags=["setup"] jupyter={"source_hidden": true}
 def noisy_sine(n, seed):
     """n points x in [-3, 3] and y = sin x + noise (standard deviation 0.3), (n, 1), on `device`."""
     source = seeded(seed)
@@ -278,7 +280,7 @@ check.close(
 )
 
 # %%
-# Uses your fit (until it is written, the cell stops with "Your turn"); Batches is in the setup cell.
+# Uses your fit (until it is written, the cell stops with "Your turn"); Batches is in the folded cell.
 yours, theirs = small_net(), small_net()
 steps = [torch.optim.SGD(net.parameters(), lr=0.05) for net in (yours, theirs)]
 mine = fit(yours, x, y, steps[0], F.mse_loss, 5, 32, seeded(0))
@@ -617,7 +619,7 @@ print("AdamW's default:", torch.optim.AdamW([torch.zeros(1)]).defaults["weight_d
 # ### Exercise 4.3 · Four optimisers by hand
 # ★★★★☆ · 22 min · implementation · 8 points
 #
-# Write `step()` of `SGD`, `Momentum`, `Adam` and `AdamW`, equal to PyTorch's. `Rule`, in the setup cell, holds `self.params`, the settings, and `self.memory`: an empty dict for each parameter, yours to fill.
+# Write `step()` of `SGD`, `Momentum`, `Adam` and `AdamW`, equal to PyTorch's. `Rule`, in the folded cell, holds `self.params`, the settings, and `self.memory`: an empty dict for each parameter, yours to fill.
 #
 # - `weight_decay` λ: g + λ · w takes the place of g in the first three; AdamW decouples.
 # - A parameter whose `.grad` is `None` is left alone: no decay, no memory, no count. t counts the steps *of that parameter*.

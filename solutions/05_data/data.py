@@ -57,8 +57,10 @@ import gradus
 from gradus import check, observe, plots, seeded
 
 torch.set_printoptions(precision=3, sci_mode=False)
+# The next cell is folded: it holds helpers. Run it; click on its dots to read it.
 
 
+# %% tags=["setup"] jupyter={"source_hidden": true}
 def saved(data, name="data.bin"):
     """The path of a new file, in a folder of its own, that holds these bytes."""
     path = Path(tempfile.mkdtemp()) / name
@@ -1150,7 +1152,7 @@ plots.curves(accuracy, title="Which sign came last?", ylabel="validation accurac
 #
 # A CSV file is text. Someone decides what is missing, what replaces it, how a word becomes a number, which rows give the statistics, and what is *kept*, so that tomorrow's row is treated alike.
 #
-# Our table is the real wine data in scikit-learn, 178 wines of three cultivars, some cells blanked as in life. Helpers stand in the first cell of this chapter: `wine_text`, `number`, and `table_of`, which makes a dict from column name to a list of texts.
+# Our table is the real wine data in scikit-learn, 178 wines of three cultivars, some cells blanked as in life. Helpers stand in the folded cell at the top: `wine_text`, `number`, and `table_of`, which makes a dict from column name to a list of texts.
 
 # %%
 wine = table_of(wine_text())

@@ -47,8 +47,10 @@ ACTIVATIONS = {
     "gelu": nn.GELU,
     "silu": nn.SiLU,
 }
+# The next cell is folded: it holds helpers. Run it; click on its dots to read it.
 
 
+# %% tags=["setup"] jupyter={"source_hidden": true}
 class Shuffled:
     """A light loader: batches (x, y) of `size`, in another order each epoch."""
 
@@ -306,7 +308,7 @@ borders(models, points, above)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `Shuffled(x, y[:, None], batch, 0)` from the setup cell is a loader: `gradus.fit(model, loader, F.mse_loss, …, epochs=epochs)`, one optimiser for all epochs. `gradus.evaluate(model, [(x, …)], F.mse_loss)` returns a dict with "loss". `raise ValueError(f"unknown activation {activation!r}")`.
+# `Shuffled(x, y[:, None], batch, 0)` from the folded cell is a loader: `gradus.fit(model, loader, F.mse_loss, …, epochs=epochs)`, one optimiser for all epochs. `gradus.evaluate(model, [(x, …)], F.mse_loss)` returns a dict with "loss". `raise ValueError(f"unknown activation {activation!r}")`.
 #
 # </details>
 

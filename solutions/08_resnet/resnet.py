@@ -24,7 +24,6 @@
 # Reading: 50 minutes · exercises: 159 minutes · 57 points
 
 # %% tags=["setup"]
-# Tools for this chapter: run the cell and go on. Each is explained where it is first used.
 import zlib
 
 import torch
@@ -37,8 +36,10 @@ from gradus import check, observe, plots, seeded
 
 torch.set_printoptions(precision=3, sci_mode=False)
 from torchvision import models  # after gradus, which helps it to load beside a CPU-only PyTorch
+# The next cell is folded: it holds helpers. Run it; click on its dots to read it.
 
 
+# %% tags=["setup"] jupyter={"source_hidden": true}
 def shake(module, seed=0):
     """Give each parameter and buffer odd values, which depend on its name, its shape and the seed."""
     for name, tensor in module.state_dict().items():
@@ -317,7 +318,7 @@ for prepare in (lambda module: module, shake):
     print(f"{name:6} largest difference: {(theirs(x) - yours(x)).abs().max():.4f}")
 
 # %% [markdown]
-# In eval mode a fresh batch norm does nothing: γ = 1, β = 0, mean 0, variance 1. A block that forgets it agrees to four digits. `shake` (in the first cell) gives every weight, and the running statistics too, an odd value, and the mistake stands out. It depends on the *names*, so two modules with the same names get the same values. Use it before every comparison.
+# In eval mode a fresh batch norm does nothing: γ = 1, β = 0, mean 0, variance 1. A block that forgets it agrees to four digits. `shake` (in the folded cell at the top) gives every weight, and the running statistics too, an odd value, and the mistake stands out. It depends on the *names*, so two modules with the same names get the same values. Use it before every comparison.
 
 # %% [markdown]
 # ### Exercise 8.1 · The basic block
@@ -1086,7 +1087,7 @@ print(f"validation accuracy: {history['val_accuracy'][-1]:.2f}, then {after:.2f}
 plots.curves(history, title="ResNet-18, width 8")
 
 # %% [markdown]
-# It learns the shapes in three epochs; the validation accuracy lags behind at .75, because running statistics go only a tenth of the way in each step. Taken anew, with the same weights (`anew`, in the first cell), they give .93.
+# It learns the shapes in three epochs; the validation accuracy lags behind at .75, because running statistics go only a tenth of the way in each step. Taken anew, with the same weights (`anew`, in the folded cell), they give .93.
 #
 # At full size, ResNet-18 passes 90 % on CIFAR-10, with augmentation, a schedule and time: minutes on a good graphics card, but more than an hour for *each* of thirty epochs on one core. So it is not graded. With the real set on your disk (`data/README.md` says how), your class, unchanged, runs it:
 #

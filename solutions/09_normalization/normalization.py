@@ -38,9 +38,10 @@ from gradus.data import digits as embedded
 from gradus.probes import Tattle
 
 torch.set_printoptions(precision=3, sci_mode=False)
+# The next cell is folded: it holds helpers. Run it; click on its dots to read it.
 
 
-# Helpers for the whole chapter: run the cell, and look one up when you meet it.
+# %% tags=["setup"] jupyter={"source_hidden": true}
 def digits(train):
     """Small digits: images (N, 1, 8, 8) from 0 to 1, and their labels (N,); the same for everybody."""
     images, labels = embedded.digits(train)

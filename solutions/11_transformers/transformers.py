@@ -40,8 +40,10 @@ import gradus
 from gradus import check, observe, plots, seeded
 
 torch.set_printoptions(precision=3, sci_mode=False)
+# The next cell is folded: it holds helpers. Run it; click on its dots to read it.
 
 
+# %% tags=["setup"] jupyter={"source_hidden": true}
 def train(model, inputs, targets, loss_fn, *, epochs, lr=3e-3, batch=50, device=None):
     """Train in place with AdamW; inputs: a tensor or a tuple of tensors. Returns the History."""
     inputs = inputs if isinstance(inputs, tuple) else (inputs,)
@@ -573,7 +575,7 @@ for d in (32, 512):
 # ### Exercise 11.3 · Places
 # ★★★☆☆ · 25 min · implementation · 7 points
 #
-# First `sinusoidal(T, d)`, the table above, also for odd d (the last sine then has no cosine). Then a classifier for the **order task**: does token 1 stand before token 2 (`order_task` in the first cell)?
+# First `sinusoidal(T, d)`, the table above, also for odd d (the last sine then has no cosine). Then a classifier for the **order task**: does token 1 stand before token 2 (`order_task` in the folded cell)?
 #
 # Its parts: `embedding`, an `nn.Embedding`; `positions` (length, d), for "sinusoid" a buffer with your table, for "learned" an `nn.Parameter`, for "none" absent; `block = nn.TransformerEncoderLayer(d, 4, 2 * d, dropout=0.0, batch_first=True)`; the mean over the places; `head = nn.Linear(d, 2)`. Words and places are simply added, without a factor. Shorter sequences work; one longer than the table raises `ValueError`.
 #
@@ -947,7 +949,7 @@ for name, blocks in {"mean of word vectors": 0, "one encoder block": 1}.items():
 #
 # A **decoder** writes one token after another. Its block has three parts: self-attention over what is written so far, *cross-attention* whose queries come from the decoder and whose keys and values come from the encoder, and feed-forward. While it learns it sees the whole right answer at once, so a **causal mask** must hide what comes later.
 #
-# `nn.Transformer` holds both stacks. Below, it learns to turn words round (`turned_words`, first cell): the input is padded with 0; the output begins with 1 and ends with 2.
+# `nn.Transformer` holds both stacks. Below, it learns to turn words round (`turned_words`, folded cell): the input is padded with 0; the output begins with 1 and ends with 2.
 
 
 # %%
