@@ -36,6 +36,7 @@ from gradus import check, observe, plots, seeded
 
 torch.set_printoptions(precision=3, sci_mode=False)
 from torchvision import models  # after gradus, which helps it to load beside a CPU-only PyTorch
+
 # The next cell is folded: it holds helpers. Run it; click on its dots to read it.
 
 

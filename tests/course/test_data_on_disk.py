@@ -6,10 +6,8 @@ looked for in ../shared/data, or where GRADUS_TEST_DATA says; without them those
 
 import gzip
 import json
-import os
 import struct
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,11 +16,9 @@ import torch.nn.functional as F
 from torch import nn
 
 import gradus
-from autograder.chapter import chapters
 from gradus.data import disk
+from tests.course.solved import REAL, solved
 
-ROOT = Path(__file__).parents[2]
-REAL = Path(os.environ.get("GRADUS_TEST_DATA", ROOT.parent / "shared" / "data"))
 IDX = sorted(REAL.glob("*/*/raw/*-ubyte*")) if REAL.is_dir() else []
 TABLES = REAL / "tabular"
 needs_tables = pytest.mark.skipif(not TABLES.is_dir(), reason=f"no tables in {TABLES}")
@@ -38,14 +34,8 @@ ADULT = (
 
 
 @pytest.fixture(scope="module")
-def chapter_05() -> SimpleNamespace:
-    """What the chapter's setup and its solutions define."""
-    chapter = chapters(ROOT)["05_data"]
-    answers = [cell for e in chapter.exercises.values() for cell in e.answers.values()]
-    names = {"__name__": "chapter_05"}
-    for cell in [*chapter.setup, *answers]:
-        exec(compile(cell.source, cell.id, "exec"), names)  # noqa: S102
-    return SimpleNamespace(**names)
+def chapter_05():
+    return solved("05_data")
 
 
 # IDX files (exercise 5.8)

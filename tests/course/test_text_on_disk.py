@@ -4,30 +4,18 @@ The functions are those of the chapter's solution, run as they stand in its sour
 looked for in ../shared/data, or where GRADUS_TEST_DATA says; without it the test is skipped.
 """
 
-import os
-from pathlib import Path
-from types import SimpleNamespace
-
 import pytest
 import torch
 
-from autograder.chapter import chapters
 from gradus import seeded
+from tests.course.solved import REAL, solved
 
-ROOT = Path(__file__).parents[2]
-REAL = Path(os.environ.get("GRADUS_TEST_DATA", ROOT.parent / "shared" / "data"))
 PLAY = REAL / "tinyshakespeare" / "input.txt"
 
 
 @pytest.fixture(scope="module")
-def chapter_11() -> SimpleNamespace:
-    """What the chapter's setup and its solutions define."""
-    chapter = chapters(ROOT)["11_transformers"]
-    answers = [cell for e in chapter.exercises.values() for cell in e.answers.values()]
-    names = {"__name__": "chapter_11"}
-    for cell in [*chapter.setup, *answers]:
-        exec(compile(cell.source, cell.id, "exec"), names)  # noqa: S102
-    return SimpleNamespace(**names)
+def chapter_11():
+    return solved("11_transformers")
 
 
 @pytest.mark.skipif(not PLAY.is_file(), reason=f"no {PLAY}")
