@@ -983,7 +983,7 @@ names = [f"kernel {k}" for k in range(8)] + [f"map {k}" for k in range(8)]
 plots.image_grid(panels, names)
 
 # %% [markdown]
-# Some kernels look for one side of a stroke, some for its inside, some for the empty page; one is silent here, its ReLU lets nothing through. Nobody asked for edges; the loss did.
+# Some kernels look for one side of a stroke, some for its inside, some for the empty page; one is silent here, its ReLU lets nothing through. Nobody asked for edges; the loss did. The next layer reads maps of edges instead of pixels, so it can look for corners, and the one after it for parts made of corners: depth builds a *hierarchy*.
 #
 # Hooks also trace shapes. The other way, running through `named_children()` one after the other, follows the order in which layers were *registered*. Watch it fail on a net that pools twice with one module and flattens in `forward`.
 
@@ -1023,11 +1023,11 @@ print(
 )
 
 # %% [markdown]
-# Hooks show what truly ran, `pool` twice included. *Gradient checkpointing* keeps the input of a part of the net alone, and pays with a second forward pass. Always say `use_reentrant=False`: the old default cuts the graph where the input asks for no gradient, as images do, and nothing is learned.
+# Hooks show what truly ran, `pool` twice included. *Gradient checkpointing* keeps the input of a part of the net alone, and pays with a second forward pass. (Cheaper: a smaller batch, and no gradients while you measure.) Always say `use_reentrant=False`: the old default cuts the graph where the input asks for no gradient, and nothing is learned.
 #
 # ## Going up again
 #
-# To paint an answer as large as the image you must enlarge maps. `ConvTranspose2d` walks a convolution's arrows backward: each input writes a whole kernel into the output, and overlaps add up. It is exactly the gradient of a convolution with respect to its input.
+# An answer as large as the image needs larger maps. `ConvTranspose2d` walks a convolution's arrows backward: each input writes a whole kernel into the output, and overlaps add up. It is exactly a convolution's gradient for its input.
 #
 # Its size is (n − 1)s − 2p + d(k − 1) + output_padding + 1. Going down, 7 and 8 both become 4; `output_padding` says which one you came from.
 
@@ -1047,7 +1047,7 @@ for paddings in ((1, 1, 1), (0, 1, 1)):
     print("output_padding", paddings, "sizes", sizes)
 
 # %% [markdown]
-# An autoencoder goes 28 → 14 → 7 → 4 and back. With `output_padding=1` everywhere it ends at 32, and a loss against 28 × 28 raises. The way from 4 back to 7 needs 0. It is a common slip. And such a net is no U-Net yet: a U-Net has skips, as you will see.
+# An **autoencoder** squeezes its input and builds it up again, say 28 → 14 → 7 → 4 and back. With `output_padding=1` everywhere it ends at 32, and a loss against 28 × 28 raises. The way from 4 back to 7 needs 0. It is a common slip. And such a net is no U-Net yet: a U-Net has skips, as you will see.
 
 # %% [markdown]
 # ### Predict 7.4 · Who writes how often?

@@ -57,7 +57,7 @@ def train(model, data, loss_fn, epochs, lr=0.01):
 # %% [markdown]
 # ## A memory, carried along
 #
-# What is special about a sequence? Order carries the meaning, the length varies, and what matters may lie far back. An MLP on 100 steps of 10 numbers takes all 1000 at once: it fits one length only, and must learn "a peak" anew for each place. (It does not need millions of weights, as you may read. Count them below.)
+# What is special about a sequence? Order carries the meaning, the length varies, and what matters may lie far back. An MLP on 100 steps of 10 numbers takes all 1000 at once: it fits one length only, and must learn "a peak" anew for each place. (Millions of weights, as you may read? Count them below.) A convolution sees a fixed stretch.
 #
 # A recurrent network keeps a **state** h. At each step the same function mixes the new input into it:
 #
@@ -82,7 +82,7 @@ with torch.no_grad():
     print("loop equals nn.RNN:", torch.allclose(torch.stack(seen, dim=1), output, atol=1e-5))
 
 # %% [markdown]
-# That loop is the whole secret. Drawn step by step, it is an ordinary deep network, *unrolled* in time, whose layers share their weights; `backward()` walks it as it walks any other.
+# That loop is the whole secret. Drawn step by step, it is an ordinary deep network, *unrolled* in time, whose layers share their weights; `backward()` walks it as it walks any other. (`nn.RNNCell` is one turn of the loop.)
 #
 # The layer returns two things. `output` holds the state after *each* step, of the last layer; `h_n` holds the state after the *last* step, of every layer. Look at the shapes, and note where the batch stands in `h_n`.
 
@@ -371,7 +371,7 @@ for gain in (0.5, 1.0, 1.5):
 # %% [markdown]
 # With all singular values below 1, gradients must **vanish**; above 1 they can **explode**, unless tanh′, at most 1, holds them back.
 #
-# The cure of 1997, the **LSTM**, adds a second state c that is changed by *adding* (forget gate: 2000). Four vectors come from x and the old h:
+# The remedy of 1997, the **LSTM**, adds a second state c that is changed by *adding* (forget gate: 2000). Four vectors come from x and the old h:
 #
 # - input gate i, forget gate f, output gate o: σ(W x + b + V h + d), each between 0 and 1;
 # - candidate g: the same with tanh;
@@ -1243,6 +1243,7 @@ direct, single = (LastState(nn.GRU(1, 24, batch_first=True), ahead) for ahead in
 train(direct, batches(x, y[..., 0]), nn.MSELoss(), epochs=15, lr=5e-3)
 train(single, batches(x, y[:, :1, 0]), nn.MSELoss(), epochs=15, lr=5e-3)
 said = {"as now": new_x[:, -1:].expand_as(new_y), "as 11 years ago": new_x[:, :h]}
+said["mean of 11 years"] = new_x.mean(dim=1, keepdim=True).expand_as(new_y)
 with torch.no_grad():
     said["GRU, direct"] = direct(new_x)[..., None]
     said["GRU, step by step"] = autoregress(single, new_x, h)
@@ -1257,7 +1258,7 @@ plots.curves(lines, title=title, xlabel=xlabel, ylabel="scaled")
 
 
 # %% [markdown]
-# The naive line is the truth, three years late: at each turn it goes the wrong way. The network has learnt the cycle and turns in time, if not always to the right height. Both ways of using it beat both baselines. (One seed, one test part: an idea, no ranking.)
+# The naive line is the truth, three years late: at each turn it goes the wrong way. The network has learnt the cycle and turns in time, if not always to the right height. Both ways of using it beat all three baselines. (One seed, one test part: an idea, no ranking.)
 #
 # ## When gradients explode
 #

@@ -1,4 +1,4 @@
-"""Chapter 10's forecast of sunspots: it beats both naive forecasts, made-up or real series."""
+"""Chapter 10's forecast of sunspots: it beats the naive forecasts, made-up or real series."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ FILE = REAL / "timeseries" / "monthly-sunspots.csv"
 
 
 @pytest.mark.parametrize("folder", ["embedded", str(REAL)], ids=["stand-in", "real"])
-def test_the_network_beats_both_naive_forecasts(folder, monkeypatch, capsys):
+def test_the_network_beats_the_naive_forecasts(folder, monkeypatch, capsys):
     if folder != "embedded" and not FILE.is_file():
         pytest.skip(f"no {FILE}")
     monkeypatch.setenv("GRADUS_DATA", folder)
@@ -22,7 +22,7 @@ def test_the_network_beats_both_naive_forecasts(folder, monkeypatch, capsys):
     errors = {name: (said - true).abs().mean().item() for name, said in chapter.said.items()}
     networks = [error for name, error in errors.items() if name.startswith("GRU")]
     naive = [error for name, error in errors.items() if not name.startswith("GRU")]
-    assert len(networks) == len(naive) == 2
+    assert len(networks) == 2 and len(naive) == 3
     assert max(networks) < 0.95 * min(naive), errors
 
 
