@@ -210,16 +210,16 @@ title = "Standard deviation of the activations"
 plots.curves(lines, title=title, xlabel="layer", ylabel="std", log=True)
 
 # %% [markdown]
-# Half the scale, and after twenty layers nothing is left; double it, and the numbers reach hundreds of thousands. The normalised chains lie on one another: the scale of the weights no longer matters. That is what you buy: deep networks that train at all, less care with initial weights, often larger learning rates, and, with batch norm, a little noise that acts like a regulariser.
+# Half the scale, and after twenty layers nothing is left; double it: hundreds of thousands. The normalised chains lie on one another: the scale of the weights no longer matters. That buys deep networks that train at all, less care with initial weights, often larger learning rates, and, with batch norm, a little noise that acts like a regulariser.
 #
 # ## One layer, four lines
 #
 # **Batch norm** treats each channel by itself:
 #
-# - μ = the mean of the channel in this batch;
-# - v = its variance, the mean of (x − μ)²;
-# - x̂ = (x − μ) / √(v + ε), where ε = 10⁻⁵ keeps a constant channel from dividing by 0;
-# - y = γ · x̂ + β, with a learned *scale* γ and *shift* β for each channel.
+# - μ = its mean in this batch;
+# - v = its variance: the mean of (x − μ)²;
+# - x̂ = (x − μ) / √(v + ε), where ε = 10⁻⁵ avoids 0/0;
+# - y = γ · x̂ + β, with learned *scale* γ and *shift* β.
 #
 # But which numbers are "this channel in this batch"?
 
@@ -262,11 +262,11 @@ for name, scale in (("√v", var.sqrt()), ("√(v + ε)", (var + bn.eps).sqrt())
     print(f"β = μ, γ = {name:8} → |output − input| at most {(bn(faint) - faint).abs().max():.0e}")
 
 # %% [markdown]
-# "Over the batch" is true for a table (N, C) only. `BatchNorm2d` averages over N, H and W, `BatchNorm1d` on sequences over N and L, `BatchNorm3d` over N, D, H and W. For images one mean covers N·H·W numbers, and **that product is what counts**, not the batch size.
+# "Over the batch" is true for a table (N, C) only. `BatchNorm2d` averages over N, H and W, `BatchNorm1d` on sequences over N and L, `BatchNorm3d` over N, D, H and W. For images one mean covers N·H·W numbers: **that product counts**, not the batch size.
 #
-# The last two lines above: γ and β can undo the layer, so it takes nothing away. But only γ = √(v + ε) undoes it; books tend to forget the ε.
+# The last two lines above: γ and β can undo the layer, but only with γ = √(v + ε); books tend to forget the ε.
 #
-# Why does it help? Its authors wanted to stop *internal covariate shift*: each layer's input changes while the layers below learn. That was the motive, not an established cause. Santurkar and others (2018) put such a shift back behind batch norm, and training stayed just as good; they find a *smoother* loss. One part of the story you can compute:
+# Why does it help? Its authors wanted to stop *internal covariate shift*: each layer's input changes while the layers below learn. That was the motive, not an established cause: Santurkar and others (2018) put such a shift back behind batch norm, and training stayed as good; they find a *smoother* loss. One part you can compute:
 
 # %%
 x = torch.randn(16, 8, generator=seeded(0))
@@ -288,9 +288,9 @@ for k in (1, 10, 100):
 # ### Exercise 9.1 · What batch norm changes
 # ★★☆☆☆ · 15 min · implementation · 5 points
 #
-# `make_cnn(use_bn, widths)`: a network from digits (N, 1, 8, 8) to scores (N, 10). For each number in `widths` comes a 3 × 3 convolution with padding 1 and that many channels, then batch norm if `use_bn`, then ReLU. In the end flatten all and add one linear layer. A convolution has a bias exactly when no batch norm follows. Four convolutions with batch norm must get 90 % of the test digits right after five epochs at rate 0.1, in batches of 64.
+# `make_cnn(use_bn, widths)`: a network from digits (N, 1, 8, 8) to scores (N, 10). For each number in `widths` comes a 3 × 3 convolution with padding 1 and that many channels, then batch norm if `use_bn`, then ReLU. Then flatten and add one linear layer. A convolution has a bias exactly when no batch norm follows. Four convolutions with batch norm must get 90 % of new digits right (five epochs, rate 0.1, batches of 64).
 #
-# `steps_to_loss(losses, target)`: the first step whose loss is at most `target`, counted from 1; `None` if there is none.
+# `steps_to_loss(losses, target)`: the first step, counted from 1, with a loss of at most `target`, or `None`.
 #
 # `make_cnn(True, [4, 8])` has 5,478 parameters, without batch norm it has 5,466. `steps_to_loss([2.3, 1.0, 0.4, 0.6], 1.0)` is 2.
 #
@@ -385,11 +385,12 @@ check.equal(
 # %% tags=["demo"] alt="Four curves of the training loss at rate 0.3, log scale, over about 150 steps. Two convolutions with batch norm fall fastest, to about 0.02. Two plain ones and six with batch norm fall together, a little later, to 0.06 and 0.03. Six plain convolutions stay flat at 2.3."
 X, Y = digits(train=True)
 X_test, Y_test = (t[:352] for t in digits(train=False))
-runs, nets = {}, [(d, lr, bn) for d in (2, 6) for lr in (0.03, 0.3, 1.0) for bn in (False, True)]
+runs, rates = {}, ((0.03, "none batch"), (0.3, "none batch"), (1.0, "none batch batch+"))
 print("convolutions  rate  norm    accuracy  steps to loss 0.5")
-for depth, lr, use_bn in nets:
+for depth, lr, norm in [(d, lr, n) for d in (2, 6) for lr, ns in rates for n in ns.split()]:
     torch.manual_seed(0)
-    net, norm = make_cnn(use_bn, [16] * depth), "batch" if use_bn else "none"
+    net = make_cnn(norm != "none", [16] * depth)
+    net = nn.Sequential(net, nn.BatchNorm1d(10)) if norm == "batch+" else net  # normed scores
     losses = train(net, X, Y, lr=lr, epochs=7, device=gradus.device())
     share, steps = score(net, X_test, Y_test), steps_to_loss(losses, 0.5)
     print(f"{depth:7} {lr:10}  {norm:6} {share:8.2f} {steps!s:>10}")
@@ -401,19 +402,9 @@ plots.curves(runs, x=range(10, 155, 5), title=title, xlabel="step", ylabel="loss
 # %% [markdown]
 # Two convolutions: at rate 0.3 the plain network does well, and batch norm gains a little; at 0.03 it gains more, and is far quicker. Six: the plain network fails at all three rates; with batch norm it learns at two of them, as well as two convolutions do. (A hundredth between two accuracies means nothing: another seed turns it round.)
 #
-# At rate 1.0 *nobody* learns, batch norm or not. Is that batch norm's limit? One layer has no norm behind it: the last. Put one there, for the sake of the experiment.
-
-# %% tags=["demo"]
-for depth in (2, 6):
-    torch.manual_seed(0)
-    net = nn.Sequential(make_cnn(True, [16] * depth), nn.BatchNorm1d(10))
-    losses = train(net, X, Y, lr=1.0, epochs=7, device=gradus.device())
-    print(f"{depth} convolutions, rate 1.0: {score(net, X_test, Y_test):.2f} with normed scores")
-
-# %% [markdown]
-# It was the unprotected last layer that broke, with its 1,024 inputs. Scores are normed here as a test only: their scale says how sure a network is.
+# At rate 1.0 nobody learns, batch norm or not: one layer has no norm behind it, the last, with its 1,024 inputs. The line "batch+" puts one there, for the sake of the experiment, and both networks learn.
 #
-# So a norm protects the layer in front of it, and a rate is too high when one layer breaks. What you gain depends on depth, rate and budget. A sentence with "always" in it is wrong.
+# So what you gain depends on depth, rate, budget, and on which layers a norm protects. A sentence with "always" in it is wrong.
 
 # %% [markdown]
 # ## Two lives: train and eval
@@ -562,13 +553,10 @@ check.close(
 
 # %% tags=["demo"] alt="Three curves of accuracy against batch size from 2 to 352. In eval mode it is constant at 0.96. In train mode with mixed batches it climbs from 0.4 at batch 2 over 0.9 at 16 to 0.97. In train mode with sorted batches it stays near 0.1 up to batch 8, reaches 0.4 at 64, 0.64 at 128 and 0.86 at 176, and 0.96 when all samples are in one batch."
 torch.manual_seed(0)
-digit_net = mlp(nn.BatchNorm1d)
-train(digit_net, X, Y, lr=0.1, epochs=5)
+train(digit_net := mlp(nn.BatchNorm1d), X, Y, lr=0.1, epochs=5)
 by_label = Y_test.argsort(stable=True)
-sizes, gap = (
-    [2, 4, 8, 16, 32, 64, 128, 176, 352],
-    {"eval": [], "train, mixed": [], "train, sorted": []},
-)
+sizes = [2, 4, 8, 16, 32, 64, 128, 176, 352]
+gap = {"eval": [], "train, mixed": [], "train, sorted": []}
 for n in sizes:
     mixed = list(zip(X_test.split(n), Y_test.split(n), strict=True))
     ordered = list(zip(X_test[by_label].split(n), Y_test[by_label].split(n), strict=True))
@@ -1129,11 +1117,9 @@ check.close(
     hint="tanh(LN(x2h(x) + h2h(h))), with the cell's own weight and bias in LN",
 )
 
-# %% [markdown]
-# What does the norm do there? Make the recurrent weights too large, five times and twenty times, send waves through your cell and through a plain one, and look at the states in the end.
 
 # %%
-inputs = waves(200, "square", seed=3)[0]
+inputs = waves(200, "square", seed=3)[0]  # into cells whose recurrent weights are too large
 for factor in (1, 5, 20):
     torch.manual_seed(0)
     plain, normed = nn.RNNCell(1, 16), LayerNormRNNCell(1, 16)
@@ -1147,9 +1133,9 @@ for factor in (1, 5, 20):
         print(f"h2h × {factor:2}  {name:10}  |h| up to {largest:.2f}, mean slope {slope:.2f}")
 
 # %% [markdown]
-# That |h| stays below 1 is tanh's doing, in both. What layer norm keeps in range is tanh's *argument*: the plain cell's units end up stuck near ±1, where tanh is flat and hardly a gradient returns, while the normed cell does not notice the factor. Chapter 10 goes on from here.
+# What the norm does in your cell: it keeps tanh's *argument* in range. (That |h| stays below 1 is tanh's own doing.) With recurrent weights five and twenty times too large the plain cell's units end up near ±1, where tanh is flat and hardly a gradient returns; the normed cell does not notice.
 #
-# A bias before *batch* norm is wasted, since each channel loses its mean. Before *layer* norm it is not: only the mean *over the features* is lost. Your cell leaves it out to stay small; LN's own bias, behind the norm, also shifts each unit by itself.
+# A bias before *batch* norm is wasted, since each channel loses its mean. Before *layer* norm it is not: only the mean *over the features* is lost. Your cell leaves it out to stay small; LN's own bias also shifts each unit.
 #
 # ## Placement
 #
@@ -1521,8 +1507,6 @@ check.close(
     hint="A mean per batch and channel, then the standard deviation over batches",
 )
 
-# %% [markdown]
-# First the noise at the first batch norm of a fresh convolutional network and of a fresh MLP, in batches of 2 to 64, beside the measure that some use instead.
 
 # %% tags=["demo"] alt="Four curves over batch sizes 2 to 64, both axes logarithmic. The noise falls in straight lines, in the MLP from 0.08 to 0.014, in the convolutional network from 0.011 to 0.002. The spread over channels is flat near 0.2 for both."
 torch.manual_seed(0)
@@ -1543,7 +1527,7 @@ title = "Two measures at the first norm"
 log_x(plots.curves(found, x=sizes, title=title, xlabel="batch size", ylabel="std", log=True))
 
 # %% [markdown]
-# The noise falls like 1/√batch; the spread over channels is blind to it. And the convolutional network, with 64 places to average over, is much quieter than the MLP.
+# Measured at the first batch norm of two fresh networks: the noise falls like 1/√batch, and the spread over channels, which some use instead, is blind to it. The convolutional network, with 64 places to average over, is much quieter than the MLP.
 #
 # Now build the failure on purpose: batches of two, an MLP with three hidden layers, without a norm and with three kinds of it, then a convolutional network without and with batch norm. Each run takes a second or two.
 
