@@ -567,7 +567,7 @@ title = "What forgetting eval() costs"
 log_x(plots.curves(gap, x=sizes, title=title, xlabel="batch size", ylabel="accuracy"))
 
 # %% [markdown]
-# Mixed batches of 64 hide the mistake completely. Batches of 8 lose a tenth, batches of two lose half. Sorted batches are a catastrophe, and a mild one only when a batch holds half of the ten labels (176): a batch of nothing but sevens loses all that its sevens have in common. So "it works without `eval()`" in a notebook says nothing about the day when requests come one by one.
+# Mixed batches of 64 hide the mistake completely. Batches of 8 lose a tenth, batches of two lose half. Sorted batches are a catastrophe, which fades only as a batch mixes more labels (five at 176): a batch of nothing but sevens loses all that its sevens have in common. So "it works without `eval()`" in a notebook says nothing about the day when requests come one by one.
 #
 # And the order of measuring? Watch the eval accuracy of one model after passes in train mode. The last lines show two more things: a batch of one, and how to repair spoiled statistics.
 
