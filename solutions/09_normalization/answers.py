@@ -198,6 +198,25 @@ def steps_to_loss(losses, target):
         if loss < target:
             return step
 
+# %% 9.1 wrong "None inside the loop" expect "None comes too early"
+def make_cnn(use_bn, widths):
+    layers, before = [], 1
+    for width in widths:
+        layers.append(nn.Conv2d(before, width, 3, padding=1, bias=not use_bn))
+        if use_bn:
+            layers.append(nn.BatchNorm2d(width))
+        layers.append(nn.ReLU())
+        before = width
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(64 * before, 10))
+
+
+def steps_to_loss(losses, target):
+    for step, loss in enumerate(losses, 1):
+        if loss <= target:
+            return step
+        else:
+            return None
+
 # %% 9.1 wrong "counts the losses above the target" expect "steps for losses that go up and down"
 def make_cnn(use_bn, widths):
     layers, before = [], 1
@@ -333,7 +352,7 @@ def accuracy(model, batches, mode):
         m.training = was
     return right / total
 
-# %% 9.2 wrong "records gradients" expect "Gradients are recorded"
+# %% 9.2 wrong "records gradients" expect "The scores carry a history"
 def accuracy(model, batches, mode):
     twin = copy.deepcopy(model).train(mode == "train")
     right = sum((twin(x).argmax(1) == y).sum().item() for x, y in batches)
@@ -360,6 +379,13 @@ def accuracy(model, batches, mode):
     with torch.no_grad():
         return sum((twin(x).argmax(1) == y).sum().item() for x, y in batches)
 
+# %% 9.2 wrong "takes the first batch's size for all" expect "The last batch may be smaller"
+def accuracy(model, batches, mode):
+    twin = copy.deepcopy(model).train(mode == "train")
+    with torch.no_grad():
+        right = sum((twin(x).argmax(1) == y).sum().item() for x, y in batches)
+    return right / (len(batches) * len(batches[0][1]))
+
 # %% 9.2 wrong "all samples in one batch" expect "the accuracy in eval mode and in train mode"
 def accuracy(model, batches, mode):
     twin = copy.deepcopy(model).train(mode == "train")
@@ -383,10 +409,20 @@ def accuracy(model, batches, mode):
             m.training = was
     return torch.cat(hits).double().mean().item()
 
-# %% 9.2 right "functional_call with cloned state on a copy"
+# %% 9.2 right "no_grad as a decorator, the mode by name"
 @torch.no_grad()
 def accuracy(model, batches, mode):
     model = copy.deepcopy(model)
+    getattr(model, mode)()
+    right, total = 0, 0
+    for x, y in batches:
+        right += int((model(x).max(dim=1).indices == y).sum())
+        total += y.numel()
+    return right / total
+
+# %% 9.2 right "a copy whose parameters require no gradient"
+def accuracy(model, batches, mode):
+    model = copy.deepcopy(model).requires_grad_(False)
     getattr(model, mode)()
     right, total = 0, 0
     for x, y in batches:
@@ -414,6 +450,100 @@ class MyBatchNorm2d(nn.Module):
             with torch.no_grad():
                 self.running_mean.lerp_(mean, self.momentum)
                 self.running_var.lerp_(var, self.momentum)
+                self.num_batches_tracked += 1
+        s = (1, -1, 1, 1)
+        return (x - mean.view(s)) / (var.view(s) + self.eps).sqrt() * self.weight.view(s) + self.bias.view(s)
+
+# %% 9.3 wrong "the mode does not matter for the error" expect "One value is enough in eval mode"
+class MyBatchNorm2d(nn.Module):
+    def __init__(self, num_features, eps=1e-5, momentum=0.1):
+        super().__init__()
+        self.eps, self.momentum = eps, momentum
+        self.weight = nn.Parameter(torch.ones(num_features))
+        self.bias = nn.Parameter(torch.zeros(num_features))
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(num_features))
+        self.register_buffer("num_batches_tracked", torch.tensor(0))
+
+    def forward(self, x):
+        if x.numel() == x.shape[1]:
+            raise ValueError("one value")
+        mean, var = self.running_mean, self.running_var
+        if self.training:
+            mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+            with torch.no_grad():
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_var.lerp_(x.var((0, 2, 3)), self.momentum)
+                self.num_batches_tracked += 1
+        s = (1, -1, 1, 1)
+        return (x - mean.view(s)) / (var.view(s) + self.eps).sqrt() * self.weight.view(s) + self.bias.view(s)
+
+# %% 9.3 wrong "only running_var has history" expect "A buffer carries history"
+class MyBatchNorm2d(nn.Module):
+    def __init__(self, num_features, eps=1e-5, momentum=0.1):
+        super().__init__()
+        self.eps, self.momentum = eps, momentum
+        self.weight = nn.Parameter(torch.ones(num_features))
+        self.bias = nn.Parameter(torch.zeros(num_features))
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(num_features))
+        self.register_buffer("num_batches_tracked", torch.tensor(0))
+
+    def forward(self, x):
+        mean, var = self.running_mean, self.running_var
+        if self.training:
+            if x.numel() == x.shape[1]:
+                raise ValueError("one value")
+            mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+            self.running_mean.lerp_(mean.detach(), self.momentum)
+            self.running_var.lerp_(x.var((0, 2, 3)), self.momentum)
+            self.num_batches_tracked += 1
+        s = (1, -1, 1, 1)
+        return (x - mean.view(s)) / (var.view(s) + self.eps).sqrt() * self.weight.view(s) + self.bias.view(s)
+
+# %% 9.3 wrong "running statistics with history" expect "The running statistics carry history"
+class MyBatchNorm2d(nn.Module):
+    def __init__(self, num_features, eps=1e-5, momentum=0.1):
+        super().__init__()
+        self.eps, self.momentum = eps, momentum
+        self.weight = nn.Parameter(torch.ones(num_features))
+        self.bias = nn.Parameter(torch.zeros(num_features))
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(num_features))
+        self.register_buffer("num_batches_tracked", torch.tensor(0))
+
+    def forward(self, x):
+        mean, var = self.running_mean, self.running_var
+        if self.training:
+            if x.numel() == x.shape[1]:
+                raise ValueError("one value")
+            mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(x.var((0, 2, 3)), self.momentum)
+            self.num_batches_tracked += 1
+        s = (1, -1, 1, 1)
+        return (x - mean.view(s)) / (var.view(s) + self.eps).sqrt() * self.weight.view(s) + self.bias.view(s)
+
+# %% 9.3 wrong "n is the batch size" expect "n is the number of values per channel"
+class MyBatchNorm2d(nn.Module):
+    def __init__(self, num_features, eps=1e-5, momentum=0.1):
+        super().__init__()
+        self.eps, self.momentum = eps, momentum
+        self.weight = nn.Parameter(torch.ones(num_features))
+        self.bias = nn.Parameter(torch.zeros(num_features))
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(num_features))
+        self.register_buffer("num_batches_tracked", torch.tensor(0))
+
+    def forward(self, x):
+        mean, var = self.running_mean, self.running_var
+        if self.training:
+            if x.numel() == x.shape[1]:
+                raise ValueError("one value")
+            mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+            with torch.no_grad():
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_var.lerp_(var * len(x) / max(len(x) - 1, 1), self.momentum)
                 self.num_batches_tracked += 1
         s = (1, -1, 1, 1)
         return (x - mean.view(s)) / (var.view(s) + self.eps).sqrt() * self.weight.view(s) + self.bias.view(s)
@@ -653,7 +783,7 @@ class MyBatchNorm2d(nn.Module):
         s = (1, -1, 1, 1)
         return (x - mean.view(s)) / (var.view(s) + self.eps).sqrt() * self.weight.view(s) + self.bias.view(s)
 
-# %% 9.3 wrong "raises for one image, however large" expect "more than one value per channel"
+# %% 9.3 wrong "raises for one image, however large" expect "count N · H · W, not N"
 class MyBatchNorm2d(nn.Module):
     def __init__(self, num_features, eps=1e-5, momentum=0.1):
         super().__init__()
@@ -861,7 +991,7 @@ class LayerNormRNNCell(nn.Module):
     def forward(self, x, h):
         return torch.tanh(layer_norm(self.x2h(x) + self.h2h(h), 1, self.weight, self.bias))
 
-# %% 9.4 wrong "n_dims is ignored: always the last axis" expect "layer norm over the last one, two and three axes"
+# %% 9.4 wrong "n_dims is ignored: always the last axis" expect "Only the last axis was averaged"
 def layer_norm(x, n_dims, weight=None, bias=None, eps=1e-5):
     y = (x - x.mean(-1, keepdim=True)) / (x.var(-1, correction=0, keepdim=True) + eps).sqrt()
     y = y if weight is None else y * weight
@@ -979,6 +1109,110 @@ class LayerNormRNNCell(nn.Module):
 
     def forward(self, x, h):
         return torch.tanh(layer_norm(self.x2h(x) + self.h2h(h), 1))
+
+# %% 9.4 wrong "averages over axis -n_dims alone" expect "Only the axis −n_dims was averaged"
+def layer_norm(x, n_dims, weight=None, bias=None, eps=1e-5):
+    axes = -n_dims
+    y = (x - x.mean(axes, keepdim=True)) / (x.var(axes, correction=0, keepdim=True) + eps).sqrt()
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias
+
+
+class LayerNormRNNCell(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.x2h = nn.Linear(input_size, hidden_size, bias=False)
+        self.h2h = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.weight = nn.Parameter(torch.ones(hidden_size))
+        self.bias = nn.Parameter(torch.zeros(hidden_size))
+
+    def forward(self, x, h):
+        return torch.tanh(layer_norm(self.x2h(x) + self.h2h(h), 1, self.weight, self.bias))
+
+# %% 9.4 wrong "linear layers with bias" expect "x2h and h2h have no bias"
+def layer_norm(x, n_dims, weight=None, bias=None, eps=1e-5):
+    axes = tuple(range(-n_dims, 0))
+    y = (x - x.mean(axes, keepdim=True)) / (x.var(axes, correction=0, keepdim=True) + eps).sqrt()
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias
+
+
+class LayerNormRNNCell(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.x2h = nn.Linear(input_size, hidden_size)
+        self.h2h = nn.Linear(hidden_size, hidden_size)
+        self.weight = nn.Parameter(torch.ones(hidden_size))
+        self.bias = nn.Parameter(torch.zeros(hidden_size))
+
+    def forward(self, x, h):
+        return torch.tanh(layer_norm(self.x2h(x) + self.h2h(h), 1, self.weight, self.bias))
+
+# %% 9.4 wrong "two norms, each with weight and bias" expect "One norm over the sum"
+def layer_norm(x, n_dims, weight=None, bias=None, eps=1e-5):
+    axes = tuple(range(-n_dims, 0))
+    y = (x - x.mean(axes, keepdim=True)) / (x.var(axes, correction=0, keepdim=True) + eps).sqrt()
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias
+
+
+class LayerNormRNNCell(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.x2h = nn.Linear(input_size, hidden_size, bias=False)
+        self.h2h = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.weight = nn.Parameter(torch.ones(hidden_size))
+        self.bias = nn.Parameter(torch.zeros(hidden_size))
+
+    def forward(self, x, h):
+        return torch.tanh(
+            layer_norm(self.x2h(x), 1, self.weight, self.bias)
+            + layer_norm(self.h2h(h), 1, self.weight, self.bias)
+        )
+
+# %% 9.4 wrong "two norms, one bias" expect "One norm over the sum"
+def layer_norm(x, n_dims, weight=None, bias=None, eps=1e-5):
+    axes = tuple(range(-n_dims, 0))
+    y = (x - x.mean(axes, keepdim=True)) / (x.var(axes, correction=0, keepdim=True) + eps).sqrt()
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias
+
+
+class LayerNormRNNCell(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.x2h = nn.Linear(input_size, hidden_size, bias=False)
+        self.h2h = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.weight = nn.Parameter(torch.ones(hidden_size))
+        self.bias = nn.Parameter(torch.zeros(hidden_size))
+
+    def forward(self, x, h):
+        return torch.tanh(
+            layer_norm(self.x2h(x), 1, self.weight)
+            + layer_norm(self.h2h(h), 1, self.weight)
+            + self.bias
+        )
+
+# %% 9.4 wrong "mean of squares minus square of the mean" expect "loses its digits"
+def layer_norm(x, n_dims, weight=None, bias=None, eps=1e-5):
+    axes = tuple(range(-n_dims, 0))
+    mean = x.mean(axes, keepdim=True)
+    var = (x**2).mean(axes, keepdim=True) - mean**2
+    y = (x - mean) / (var + eps).sqrt()
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias
+
+
+class LayerNormRNNCell(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.x2h = nn.Linear(input_size, hidden_size, bias=False)
+        self.h2h = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.weight = nn.Parameter(torch.ones(hidden_size))
+        self.bias = nn.Parameter(torch.zeros(hidden_size))
+
+    def forward(self, x, h):
+        return torch.tanh(layer_norm(self.x2h(x) + self.h2h(h), 1, self.weight, self.bias))
 
 # %% 9.4 wrong "the cell uses batch statistics in train mode" expect "the state after four steps"
 def layer_norm(x, n_dims, weight=None, bias=None, eps=1e-5):
@@ -1494,7 +1728,7 @@ def input_grad_norm(blocks, x, v):
     g = torch.autograd.grad((out * v).sum(), leaf)[0]
     return float(torch.linalg.vector_norm(g) / torch.linalg.vector_norm(v))
 
-# %% 9.5 right "a wrapper around a Sequential, torch.func.vjp"
+# %% 9.5 right "a wrapper around a Sequential, backward with inputs="
 class Skip(nn.Module):
     def __init__(self, branch, last=None):
         super().__init__()
@@ -1730,6 +1964,45 @@ def group_norm(x, groups, weight=None, bias=None, eps=1e-5):
     s = (1, -1) + (1,) * (x.ndim - 2)
     y = y if weight is None else y * weight.view(s)
     return y if bias is None else y + bias.view(s)
+
+
+def batch_mean_noise(model, layer, batches):
+    model, layer = copy.deepcopy((model, layer))
+    means = []
+    layer.register_forward_pre_hook(lambda m, i: means.append(i[0].transpose(0, 1).flatten(1).mean(1)))
+    model.train()
+    with torch.no_grad():
+        for batch in batches:
+            model(batch)
+    return torch.stack(means).std(0)
+
+# %% 9.6 wrong "bias before weight" expect "First times weight, then plus bias"
+def group_norm(x, groups, weight=None, bias=None, eps=1e-5):
+    parts = x.reshape(len(x), groups, -1)
+    mean, var = parts.mean(2, keepdim=True), parts.var(2, correction=0, keepdim=True)
+    y = ((parts - mean) / (var + eps).sqrt()).reshape(x.shape)
+    s = (1, -1) + (1,) * (x.ndim - 2)
+    y = y if bias is None else y + bias.view(s)
+    return y if weight is None else y * weight.view(s)
+
+
+def batch_mean_noise(model, layer, batches):
+    model, layer = copy.deepcopy((model, layer))
+    means = []
+    layer.register_forward_pre_hook(lambda m, i: means.append(i[0].transpose(0, 1).flatten(1).mean(1)))
+    model.train()
+    with torch.no_grad():
+        for batch in batches:
+            model(batch)
+    return torch.stack(means).std(0)
+
+# %% 9.6 wrong "weight and bias along the last axis" expect "belong to the channels, not to the last axis"
+def group_norm(x, groups, weight=None, bias=None, eps=1e-5):
+    parts = x.reshape(len(x), groups, -1)
+    mean, var = parts.mean(2, keepdim=True), parts.var(2, correction=0, keepdim=True)
+    y = ((parts - mean) / (var + eps).sqrt()).reshape(x.shape)
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias
 
 
 def batch_mean_noise(model, layer, batches):
