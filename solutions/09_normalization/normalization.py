@@ -170,6 +170,7 @@ class Telltale(nn.Module):
         return y + 10.0 * self.training + 100.0 * y.requires_grad
 
 
+@torch.no_grad()
 def dress(model):
     """Fill weights and statistics; a layer's numbers depend on its rank among its kind only."""
     ranks = Counter()
@@ -181,7 +182,7 @@ def dress(model):
                 draw = (
                     torch.randn(t.shape, generator=source) / (t[0].numel() if t.ndim else 1) ** 0.5
                 )
-                t.data.copy_(draw.abs() + 0.5 if name == "running_var" else draw)
+                t.copy_(draw.abs() + 0.5 if name == "running_var" else draw)
         ranks[type(module)] += bool(own)
     return model
 
@@ -256,9 +257,9 @@ for name, axes in (("batch", (0,)), ("places", (2, 3)), ("both", (0, 2, 3))):
     print(f"over {name:6} axes {axes!s:9} largest difference from BatchNorm2d: {gap:.0e}")
 print("learned:", {name: tuple(p.shape) for name, p in bn.named_parameters()})
 faint = x / 1000  # a variance near ε
-var, bn.bias.data = faint.var((0, 2, 3), correction=0), faint.mean((0, 2, 3))
+var, mean = faint.var((0, 2, 3), correction=0), faint.mean((0, 2, 3))
 for name, scale in (("√v", var.sqrt()), ("√(v + ε)", (var + bn.eps).sqrt())):
-    bn.weight.data = scale
+    bn.load_state_dict({**bn.state_dict(), "weight": scale, "bias": mean})
     print(f"β = μ, γ = {name:8} → |output − input| at most {(bn(faint) - faint).abs().max():.0e}")
 
 # %% [markdown]
@@ -274,7 +275,8 @@ v = torch.randn(16, 4, generator=seeded(1))
 for k in (1, 10, 100):
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(8, 4, bias=False), nn.BatchNorm1d(4, eps=1e-12))
-    net[0].weight.data *= k
+    with torch.no_grad():
+        net[0].weight *= k
     y = net(x)
     (y * v).sum().backward()
     print(f"weights × {k:3}  first output {y[0, 0]:.3f}  gradient {net[0].weight.grad.norm():.3f}")
@@ -468,7 +470,7 @@ print("the same batch again, same output:", torch.equal(bn(crowd), first))
 others = torch.cat([crowd[:1], torch.randn(7, 3, generator=seeded(3))])
 for mode in (True, False):
     bn.train(mode)
-    print(f"sample 0, train={mode!s:5}", *(bn(company)[0].data for company in (crowd, others)))
+    print(f"sample 0, train={mode!s:5}", *(bn(company)[0].detach() for company in (crowd, others)))
 
 # %% [markdown]
 # `no_grad` stops the notes for `backward`; the running average is no gradient business. **A forward pass in train mode changes the model**, whatever you wrap around it.
@@ -1123,8 +1125,9 @@ inputs = waves(200, "square", seed=3)[0]  # into cells whose recurrent weights a
 for factor in (1, 5, 20):
     torch.manual_seed(0)
     plain, normed = nn.RNNCell(1, 16), LayerNormRNNCell(1, 16)
-    plain.weight_hh.data *= factor
-    normed.h2h.weight.data *= factor
+    with torch.no_grad():
+        plain.weight_hh *= factor
+        normed.h2h.weight *= factor
     for name, cell in (("plain", plain), ("layer norm", normed)):
         h = torch.zeros(200, 16)
         for step in inputs.unbind(dim=1):
@@ -1366,7 +1369,7 @@ check.one_of(choice_5, ("a", "b", "c", "d"), "your choice")
 
 # %%
 for pair in ([3.0, 3.5], [3.0, 300.0]):
-    print(pair, "→", nn.BatchNorm1d(1)(torch.tensor(pair)[:, None]).data.flatten())
+    print(pair, "→", nn.BatchNorm1d(1)(torch.tensor(pair)[:, None]).detach().flatten())
 for per_channel in (2, 4, 16, 64, 1024):
     columns = torch.randn(per_channel, 1000, generator=seeded(0))
     error = columns.mean(dim=0).std()
@@ -1555,8 +1558,8 @@ for name, build in nets.items():
 #
 # | you build | begin with |
 # |---|---|
-# | an image network, batch 16 or more | batch norm |
-# | an image network, one or two images a batch: detection, segmentation, volumes | group norm |
+# | an image network, many values per channel (images × places) | batch norm |
+# | an image network, few: one or two images a batch and small maps, as in volumes | group norm |
 # | a recurrent network, a transformer | layer norm or RMS norm over the features |
 # | a network that transfers image styles | instance norm |
 # | batches whose samples must not see each other | anything but batch norm |
@@ -1573,7 +1576,7 @@ for name, build in nets.items():
 # - Normalise with the biased variance, store the unbiased one. Running statistics lag: 0.9ⁿ.
 # - In train mode the company decides the answer: mixed batches hide a forgotten `eval()`.
 # - `bias=False` exactly when batch norm follows directly.
-# - Three old mistakes: no `eval()`, tiny batches, a wasted bias. When results differ, print the running statistics.
+# - Three old mistakes: no `eval()`, few values per channel, a wasted bias. When results differ, print the running statistics.
 
 # %% [markdown]
 # ## References
