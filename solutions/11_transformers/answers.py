@@ -3283,6 +3283,136 @@ def generate(model, ids, n, context, temperature=1.0, k=None, generator=None):
     model.train(training)
     return ids
 
+# %% 11.5 right "four projections, a mask by hand"
+def lm_windows(ids, context):
+    starts = range(0, len(ids) - context, context)
+    inputs = [ids[i : i + context] for i in starts]
+    targets = [ids[i + 1 : i + context + 1] for i in starts]
+    return torch.stack(inputs), torch.stack(targets)
+
+
+class Block(nn.Module):
+    def __init__(self, d, heads):
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.q, self.k, self.v, self.out = (nn.Linear(d, d) for _ in range(4))
+        self.feed = nn.Sequential(nn.Linear(d, 4 * d), nn.ReLU(), nn.Linear(4 * d, d))
+
+    def forward(self, x):
+        h, T = self.norm1(x), x.shape[1]
+        q, k, v = (
+            p.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for p in (self.q(h), self.k(h), self.v(h))
+        )
+        later = torch.ones(T, T, dtype=torch.bool).triu(1)
+        scores = (q @ k.mT / q.shape[-1] ** 0.5).masked_fill(later, -torch.inf)
+        h = scores.softmax(-1) @ v
+        x = x + self.out(h.transpose(1, 2).flatten(2))
+        return x + self.feed(self.norm2(x))
+
+
+class CausalLM(nn.Module):
+    def __init__(self, vocab, d, heads, layers, context):
+        super().__init__()
+        self.words = nn.Embedding(vocab, d)
+        self.places = nn.Parameter(torch.randn(context, d) * 0.02)
+        self.blocks = nn.Sequential(*[Block(d, heads) for _ in range(layers)])
+        self.norm, self.head = nn.LayerNorm(d), nn.Linear(d, vocab, bias=False)
+
+    def forward(self, ids):
+        if ids.shape[1] > len(self.places):
+            raise ValueError("the window is longer than the context")
+        return self.head(self.norm(self.blocks(self.words(ids) + self.places[: ids.shape[1]])))
+
+# cell ex-11-5-b
+def next_token_probs(logits, k=None, temperature=1.0):
+    order = logits.argsort(dim=-1, descending=True)
+    size = logits.size(-1)
+    k = 1 if temperature == 0 else size if k is None else min(k, size)
+    drop = torch.ones_like(logits, dtype=torch.bool).scatter(-1, order[..., :k], False)
+    scaled = logits if temperature == 0 else logits / temperature
+    return scaled.masked_fill(drop, float("-inf")).softmax(dim=-1)
+
+
+def generate(model, ids, n, context, temperature=1.0, k=None, generator=None):
+    was, out = model.training, ids.clone()
+    try:
+        model.eval()
+        with torch.inference_mode():
+            for _ in range(n):
+                logits = model(out[:, max(0, out.shape[1] - context) :])
+                probs = next_token_probs(logits[:, -1, :], k=k, temperature=temperature)
+                out = torch.cat((out, torch.multinomial(probs, 1, generator=generator)), dim=1)
+    finally:
+        model.train(was)
+    return out
+
+# %% 11.5 wrong "four projections, blind to oneself" expect "A place may look at itself too"
+def lm_windows(ids, context):
+    starts = range(0, len(ids) - context, context)
+    inputs = [ids[i : i + context] for i in starts]
+    targets = [ids[i + 1 : i + context + 1] for i in starts]
+    return torch.stack(inputs), torch.stack(targets)
+
+
+class Block(nn.Module):
+    def __init__(self, d, heads):
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.q, self.k, self.v, self.out = (nn.Linear(d, d) for _ in range(4))
+        self.feed = nn.Sequential(nn.Linear(d, 4 * d), nn.ReLU(), nn.Linear(4 * d, d))
+
+    def forward(self, x):
+        h, T = self.norm1(x), x.shape[1]
+        q, k, v = (
+            p.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for p in (self.q(h), self.k(h), self.v(h))
+        )
+        later = torch.ones(T, T, dtype=torch.bool).triu()
+        scores = (q @ k.mT / q.shape[-1] ** 0.5).masked_fill(later, torch.finfo(q.dtype).min)
+        h = scores.softmax(-1).masked_fill(later, 0) @ v
+        x = x + self.out(h.transpose(1, 2).flatten(2))
+        return x + self.feed(self.norm2(x))
+
+
+class CausalLM(nn.Module):
+    def __init__(self, vocab, d, heads, layers, context):
+        super().__init__()
+        self.words = nn.Embedding(vocab, d)
+        self.places = nn.Parameter(torch.randn(context, d) * 0.02)
+        self.blocks = nn.Sequential(*[Block(d, heads) for _ in range(layers)])
+        self.norm, self.head = nn.LayerNorm(d), nn.Linear(d, vocab, bias=False)
+
+    def forward(self, ids):
+        if ids.shape[1] > len(self.places):
+            raise ValueError("the window is longer than the context")
+        return self.head(self.norm(self.blocks(self.words(ids) + self.places[: ids.shape[1]])))
+
+# cell ex-11-5-b
+def next_token_probs(logits, k=None, temperature=1.0):
+    order = logits.argsort(dim=-1, descending=True)
+    size = logits.size(-1)
+    k = 1 if temperature == 0 else size if k is None else min(k, size)
+    drop = torch.ones_like(logits, dtype=torch.bool).scatter(-1, order[..., :k], False)
+    scaled = logits if temperature == 0 else logits / temperature
+    return scaled.masked_fill(drop, float("-inf")).softmax(dim=-1)
+
+
+def generate(model, ids, n, context, temperature=1.0, k=None, generator=None):
+    was, out = model.training, ids.clone()
+    try:
+        model.eval()
+        with torch.inference_mode():
+            for _ in range(n):
+                logits = model(out[:, max(0, out.shape[1] - context) :])
+                probs = next_token_probs(logits[:, -1, :], k=k, temperature=temperature)
+                out = torch.cat((out, torch.multinomial(probs, 1, generator=generator)), dim=1)
+    finally:
+        model.train(was)
+    return out
+
 # %% 11.6 wrong "heads averaged" expect "The heads were averaged"
 def capture_attention(model, x):
     maps, handles = [], []
