@@ -1488,7 +1488,7 @@ check.equal(
 )
 check.close(sums_116, ones_116, "the sums of the rows", hint="Look in eval mode: dropout is off")
 
-# %% tags=["demo"] alt="Four square maps in a row. Both heads of layer 1: dim and nearly even, with a faint cross. Both heads of layer 2: a bright diagonal from bottom left to top right, over a faint cross."
+# %% tags=["demo"] alt="Four square maps in a row. Both heads of layer 1: dim and nearly even, with a faint cross. Both heads of layer 2: a bright diagonal from bottom left to top right, crossed by a faint one."
 # A map worth looking at needs a task with a known answer: turn eight digits round.
 digits = torch.randint(10, (1500, 8), generator=seeded(3))
 gradus.seed_everything(0)
