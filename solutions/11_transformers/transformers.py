@@ -620,7 +620,7 @@ for d in (32, 512):
 #
 # First `sinusoidal(T, d)`, the table above, also for odd d (the last sine then has no cosine). Then a classifier for the **order task**: does token 1 stand before token 2 (`order_task` in the folded cell)?
 #
-# Its parts: `embedding`, an `nn.Embedding`; `positions` (length, d), for "sinusoid" a buffer with your table, for "learned" an `nn.Parameter` (begin as you like; the picture below began with `torch.randn(length, d) * d**-0.5`), for "none" absent; `block = nn.TransformerEncoderLayer(d, 4, 2 * d, dropout=0.0, batch_first=True)`; the mean over the places; `head = nn.Linear(d, 2)`. Words and places are simply added, without a factor. Shorter sequences work; one longer than the table raises `ValueError`.
+# Its parts: `embedding`, an `nn.Embedding`; `positions` (length, d), for "sinusoid" a buffer with your table, for "learned" an `nn.Parameter` (any start; the picture below: `torch.randn(length, d) * d**-0.5`), for "none" absent; `block = nn.TransformerEncoderLayer(d, 4, 2 * d, dropout=0.0, batch_first=True)`; the mean over the places; `head = nn.Linear(d, 2)`. Words and places are simply added, without a factor. Shorter sequences work; one longer than the table raises `ValueError`.
 #
 # T = 2, d = 3: [[0, 1, 0], [0.841, 0.540, 0.002]].
 #
@@ -1368,7 +1368,8 @@ for temperature, k in ((0, None), (0.7, 5), (1.5, None)):
 # On the made-up play: greedy repeats itself, temperature 1.5 stammers, and in between stands something like verse, from a model that began with noise and knows letters only. e^loss, the *perplexity*, says between how many letters it hesitates.
 #
 # Each new letter here computes all earlier ones anew. Real systems keep the old keys and values (the *KV cache*): with a causal mask they do not change as long as the window does not slide. (Once it slides, as in your `generate`, each word gets a new place.) So transformers can stream, contrary to what you may read.
-#
+
+# %% [markdown]
 # ## Looking at attention
 #
 # What do the heads look at? The obvious way, a hook on the layer's attention, disappoints: `nn.TransformerEncoderLayer` calls it with `need_weights=False`, which is faster, in every mode.
@@ -1536,9 +1537,9 @@ for smoothing in (0.0, 0.1):
 # | decoder only | the past | GPT | writing |
 # | encoder and decoder | source fully, own past | T5, the 2017 original | translation, summaries |
 #
-# Two habits came along. The rate *warms up* first (chapter 13), which post-norm needs most. *Label smoothing* takes a tenth of the target and spreads it over all classes, so being too sure costs, as printed above.
+# Two habits came along. The rate *warms up* first (chapter 13), which post-norm needs most. *Label smoothing* takes a tenth of the target and spreads it over all classes: being too sure costs, as above.
 #
-# Attention assumes next to nothing: not that near means related (convolution), not that time flows (recurrence). With little data such assumptions often win; with much, freedom does. How much faster it trains than a recurrent net depends on the hardware and on T.
+# Attention assumes next to nothing: not that near means related (convolution), not that time flows (recurrence). With little data such assumptions often win; with much, freedom does. How much faster it trains than a recurrent net depends on hardware and T.
 
 # %% [markdown]
 # ## What to remember
