@@ -1508,8 +1508,7 @@ plots.image_grid(shown, [f"layer {n} head {h}" for n in "12" for h in "12"])
 # Bright means a large weight. The rising diagonal is the rule itself, place i reading place 7 − i; here layer 2 does it, and heads divide the work as training happens to go.
 #
 # We knew the answer. In general a map shows where information was *fetched*, not what was done with it: a large weight on a value that says nothing changes nothing, and words with equal values can swap their weights without a trace. Attention is a hint, not an explanation (see the references). To test a hint, intervene: change the word, and look at the output.
-
-# %% [markdown]
+#
 # ## What it costs, and the family
 #
 # T tokens make T² pairs: twice the text, four times the scores. *Local* attention looks at a window only, *sparse* attention at chosen pairs. *Linear* attention leaves softmax out: then Q (Kᵀ V) is (Q Kᵀ) V, and the large matrix never exists. And images can be read as texts of patches (ViT).
