@@ -1367,12 +1367,11 @@ for temperature, k in ((0, None), (0.7, 5), (1.5, None)):
 # %% [markdown]
 # On the made-up play: greedy repeats itself, temperature 1.5 stammers, and in between stands something like verse, from a model that began with noise and knows letters only. e^loss, the *perplexity*, says between how many letters it hesitates.
 #
-# Each new letter here computes all earlier ones anew. Real systems keep the old keys and values (the *KV cache*): with a causal mask they do not change as long as the window does not slide. (Once it slides, as in your `generate`, each word gets a new place.) So transformers can stream, contrary to what you may read.
-
-# %% [markdown]
+# Each new letter computes all earlier ones anew. Real systems keep old keys and values (the *KV cache*): under a causal mask they stay, until the window slides (then places change). So transformers can stream, contrary to what you may read.
+#
 # ## Looking at attention
 #
-# What do the heads look at? The obvious way, a hook on the layer's attention, disappoints: `nn.TransformerEncoderLayer` calls it with `need_weights=False`, which is faster, in every mode.
+# What do the heads look at? A hook on the layer's attention disappoints: `nn.TransformerEncoderLayer` calls it with `need_weights=False`, which is faster, in every mode.
 #
 # But a hook *before* the call may change its arguments: `register_forward_pre_hook(hook, with_kwargs=True)`, where `hook(module, args, kwargs)` returns the new `(args, kwargs)`.
 
@@ -1508,7 +1507,8 @@ plots.image_grid(shown, [f"layer {n} head {h}" for n in "12" for h in "12"])
 # Bright means a large weight. The rising diagonal is the rule itself, place i reading place 7 − i; here layer 2 does it, and heads divide the work as training happens to go.
 #
 # We knew the answer. In general a map shows where information was *fetched*, not what was done with it: a large weight on a value that says nothing changes nothing, and words with equal values can swap their weights without a trace. Attention is a hint, not an explanation (see the references). To test a hint, intervene: change the word, and look at the output.
-#
+
+# %% [markdown]
 # ## What it costs, and the family
 #
 # T tokens make T² pairs: twice the text, four times the scores. *Local* attention looks at a window only, *sparse* attention at chosen pairs. *Linear* attention leaves softmax out: then Q (Kᵀ V) is (Q Kᵀ) V, and the large matrix never exists. And images can be read as texts of patches (ViT).
