@@ -99,7 +99,7 @@ def attention(q, k, v, mask=None):
     weights = scores.softmax(-1)
     return weights @ v, weights
 
-# %% 11.1 wrong "k.T on batches" expect "answers and weights for four shapes"
+# %% 11.1 wrong "k.T on batches" expect "[answer, weights] for four shapes"
 def attention(q, k, v, mask=None):
     axes = [0, 2, 1] if q.ndim == 3 else [1, 0]
     if q.ndim == 4:
@@ -220,7 +220,7 @@ class MultiHeadAttention(nn.Module):
         weights = scores.softmax(-1)
         return self.out_proj((self.dropout(weights) @ v).transpose(1, 2).flatten(2)), weights
 
-# %% 11.2 wrong "an axis too many for a 2-D mask" expect "put the missing axis in its place"
+# %% 11.2 wrong "an axis too many for a 2-D mask" expect "the heads are taken for words"
 class MultiHeadAttention(nn.Module):
     def __init__(self, d, h, dropout=0.0):
         super().__init__()
@@ -287,7 +287,7 @@ class MultiHeadAttention(nn.Module):
         weights = scores.softmax(-1)
         return self.out_proj((F.dropout(weights, self.p) @ v).transpose(1, 2).flatten(2)), weights
 
-# %% 11.2 wrong "the swap back is forgotten" expect "undo both before out_proj"
+# %% 11.2 wrong "the swap back is forgotten" expect "joined without being swapped"
 class MultiHeadAttention(nn.Module):
     def __init__(self, d, h, dropout=0.0):
         super().__init__()
@@ -402,7 +402,52 @@ class MultiHeadAttention(nn.Module):
         out = torch.einsum("bhls,bshd->blhd", self.drop(weights), v).reshape(B, L, d)
         return self.out_proj(out), weights
 
-# %% 11.3 wrong "exponent i instead of 2i" expect "The exponent counts pairs"
+# %% 11.2 wrong "no root at all" expect "not divided by the root of d / h"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d, h, dropout=0.0):
+        super().__init__()
+        if d % h:
+            raise ValueError("h must divide d")
+        self.d, self.h, self.dropout = d, h, nn.Dropout(dropout)
+        self.q_proj, self.k_proj = nn.Linear(d, d), nn.Linear(d, d)
+        self.v_proj, self.out_proj = nn.Linear(d, d), nn.Linear(d, d)
+
+    def split(self, x):
+        return x.unflatten(-1, (self.h, -1)).transpose(1, 2)
+
+    def forward(self, query, key, value, mask=None):
+        q, k, v = self.split(self.q_proj(query)), self.split(self.k_proj(key)), self.split(self.v_proj(value))
+        scores = q @ k.transpose(-2, -1)
+        if mask is not None:
+            mask = mask[:, None] if mask.ndim == 3 else mask
+            scores = scores.masked_fill(~mask, -torch.inf)
+        weights = scores.softmax(-1)
+        return self.out_proj((self.dropout(weights) @ v).transpose(1, 2).flatten(2)), weights
+
+# %% 11.2 wrong "the history is cut" expect "the road back is cut"
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d, h, dropout=0.0):
+        super().__init__()
+        if d % h:
+            raise ValueError("h must divide d")
+        self.d, self.h, self.dropout = d, h, nn.Dropout(dropout)
+        self.q_proj, self.k_proj = nn.Linear(d, d), nn.Linear(d, d)
+        self.v_proj, self.out_proj = nn.Linear(d, d), nn.Linear(d, d)
+
+    def split(self, x):
+        return x.unflatten(-1, (self.h, -1)).transpose(1, 2)
+
+    def forward(self, query, key, value, mask=None):
+        q, k, v = self.split(self.q_proj(query)), self.split(self.k_proj(key)), self.split(self.v_proj(value))
+        scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+        if mask is not None:
+            mask = mask[:, None] if mask.ndim == 3 else mask
+            scores = scores.masked_fill(~mask, -torch.inf)
+        weights = scores.softmax(-1)
+        weights = weights.detach()
+        return self.out_proj((self.dropout(weights) @ v).transpose(1, 2).flatten(2)), weights
+
+# %% 11.3 wrong "exponent i instead of 2i" expect "for the pair i it is 2i / d"
 def sinusoidal(T, d):
     angles = torch.arange(T)[:, None] / 10000 ** (torch.arange((d + 1) // 2) / d)
     table = torch.zeros(T, d)
@@ -808,6 +853,122 @@ class OrderClassifier(nn.Module):
             h = h + self.positions[None, : x.size(1)]
         return self.head(self.block(h).mean(dim=1))
 
+# %% 11.3 wrong "2i doubled" expect "is 2i already, so do not double it"
+def sinusoidal(T, d):
+    angles = torch.arange(T)[:, None] / 10000 ** (2 * torch.arange(0, d, 2) / d)
+    table = torch.zeros(T, d)
+    table[:, 0::2] = angles.sin()
+    table[:, 1::2] = angles.cos()[:, : d // 2]
+    return table
+
+# cell ex-11-3-b
+class OrderClassifier(nn.Module):
+    def __init__(self, pe, vocab=12, d=32, length=10):
+        super().__init__()
+        self.pe = pe
+        self.embedding = nn.Embedding(vocab, d)
+        if pe == "sinusoid":
+            self.register_buffer("positions", sinusoidal(length, d))
+        if pe == "learned":
+            self.positions = nn.Parameter(torch.randn(length, d) * 0.1)
+        self.block = nn.TransformerEncoderLayer(d, 4, 2 * d, dropout=0.0, batch_first=True)
+        self.head = nn.Linear(d, 2)
+
+    def forward(self, x):
+        h = self.embedding(x)
+        if self.pe != "none":
+            if x.shape[1] > len(self.positions):
+                raise ValueError("too long")
+            h = h + self.positions[: x.shape[1]]
+        return self.head(self.block(h).mean(1))
+
+# %% 11.3 wrong "the block keeps its dropout" expect "the block wants dropout=0.0"
+def sinusoidal(T, d):
+    angles = torch.arange(T)[:, None] / 10000 ** (torch.arange(0, d, 2) / d)
+    table = torch.zeros(T, d)
+    table[:, 0::2] = angles.sin()
+    table[:, 1::2] = angles.cos()[:, : d // 2]
+    return table
+
+# cell ex-11-3-b
+class OrderClassifier(nn.Module):
+    def __init__(self, pe, vocab=12, d=32, length=10):
+        super().__init__()
+        self.pe = pe
+        self.embedding = nn.Embedding(vocab, d)
+        if pe == "sinusoid":
+            self.register_buffer("positions", sinusoidal(length, d))
+        if pe == "learned":
+            self.positions = nn.Parameter(torch.randn(length, d) * 0.1)
+        self.block = nn.TransformerEncoderLayer(d, 4, 2 * d, batch_first=True)
+        self.head = nn.Linear(d, 2)
+
+    def forward(self, x):
+        h = self.embedding(x)
+        if self.pe != "none":
+            if x.shape[1] > len(self.positions):
+                raise ValueError("too long")
+            h = h + self.positions[: x.shape[1]]
+        return self.head(self.block(h).mean(1))
+
+# %% 11.3 wrong "2i doubled, and words times the root of d" expect "is 2i already, so do not double it"
+def sinusoidal(T, d):
+    angles = torch.arange(T)[:, None] / 10000 ** (2 * torch.arange(0, d, 2) / d)
+    table = torch.zeros(T, d)
+    table[:, 0::2] = angles.sin()
+    table[:, 1::2] = angles.cos()[:, : d // 2]
+    return table
+
+# cell ex-11-3-b
+class OrderClassifier(nn.Module):
+    def __init__(self, pe, vocab=12, d=32, length=10):
+        super().__init__()
+        self.pe = pe
+        self.embedding = nn.Embedding(vocab, d)
+        if pe == "sinusoid":
+            self.register_buffer("positions", sinusoidal(length, d))
+        if pe == "learned":
+            self.positions = nn.Parameter(torch.randn(length, d) * 0.1)
+        self.block = nn.TransformerEncoderLayer(d, 4, 2 * d, dropout=0.0, batch_first=True)
+        self.head = nn.Linear(d, 2)
+
+    def forward(self, x):
+        h = self.embedding(x) * self.embedding.embedding_dim ** 0.5
+        if self.pe != "none":
+            if x.shape[1] > len(self.positions):
+                raise ValueError("too long")
+            h = h + self.positions[: x.shape[1]]
+        return self.head(self.block(h).mean(1))
+
+# %% 11.3 right "a learned table that begins at 0.02"
+def sinusoidal(T, d):
+    angles = torch.arange(T)[:, None] / 10000 ** (torch.arange(0, d, 2) / d)
+    table = torch.zeros(T, d)
+    table[:, 0::2] = angles.sin()
+    table[:, 1::2] = angles.cos()[:, : d // 2]
+    return table
+
+# cell ex-11-3-b
+class OrderClassifier(nn.Module):
+    def __init__(self, pe, vocab=12, d=32, length=10):
+        super().__init__()
+        self.pe = pe
+        self.embedding = nn.Embedding(vocab, d)
+        if pe == "sinusoid":
+            self.register_buffer("positions", sinusoidal(length, d))
+        if pe == "learned":
+            self.positions = nn.Parameter(torch.randn(length, d) * 0.02)
+        self.block = nn.TransformerEncoderLayer(d, 4, 2 * d, dropout=0.0, batch_first=True)
+        self.head = nn.Linear(d, 2)
+
+    def forward(self, x):
+        h = self.embedding(x)
+        if self.pe != "none":
+            if x.shape[1] > len(self.positions):
+                raise ValueError("too long")
+            h = h + self.positions[: x.shape[1]]
+        return self.head(self.block(h).mean(1))
+
 # %% 11.4 wrong "special entries beyond the limit" expect "count in the limit as well"
 def build_vocab(texts, max_size):
     counts = Counter(w for t in texts for w in t.lower().split())
@@ -952,7 +1113,7 @@ class EncoderBlock(nn.Module):
         x = self.norm1(x + self.self_attn(x, x, x, key_padding_mask=pad, need_weights=False)[0])
         return self.norm2(x + self.linear2(self.linear1(x).relu()))
 
-# %% 11.4 wrong "cut at the beginning" expect "the ids at length 3"
+# %% 11.4 wrong "cut at the beginning" expect "Long texts lose their beginning"
 def build_vocab(texts, max_size):
     counts = Counter(w for t in texts for w in t.lower().split())
     ranked = sorted(counts, key=lambda w: (-counts[w], w))
@@ -1436,6 +1597,259 @@ class EncoderBlock(nn.Module):
         x = self.norm1(x + self.self_attn(x, x, x, key_padding_mask=pad, need_weights=False)[0])
         return self.norm2(x + self.linear2(self.linear1(x).relu()))
 
+# %% 11.4 wrong "encode keeps upper case" expect "encode needs text.lower()"
+def build_vocab(texts, max_size):
+    counts = Counter(w for t in texts for w in t.lower().split())
+    ranked = sorted(counts, key=lambda w: (-counts[w], w))
+    return {w: i for i, w in enumerate(["<pad>", "<unk>", *ranked][:max_size])}
+
+
+def encode(texts, vocab, length):
+    ids = torch.zeros(len(texts), length, dtype=torch.long)
+    for i, text in enumerate(texts):
+        for j, word in enumerate(text.split()[:length]):
+            ids[i, j] = vocab.get(word, 1)
+    return ids, ids == 0
+
+# cell ex-11-4-b
+def masked_mean(h, pad):
+    keep = (~pad)[..., None]
+    return h.masked_fill(~keep, 0).sum(1) / keep.sum(1).clamp(min=1)
+
+
+class EncoderBlock(nn.Module):
+    def __init__(self, d, heads, ff, pre_norm=False):
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(d, heads, batch_first=True)
+        self.linear1, self.linear2 = nn.Linear(d, ff), nn.Linear(ff, d)
+        self.norm1, self.norm2 = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.pre_norm = pre_norm
+
+    def forward(self, x, pad=None):
+        if self.pre_norm:
+            h = self.norm1(x)
+            x = x + self.self_attn(h, h, h, key_padding_mask=pad, need_weights=False)[0]
+            return x + self.linear2(self.linear1(self.norm2(x)).relu())
+        x = self.norm1(x + self.self_attn(x, x, x, key_padding_mask=pad, need_weights=False)[0])
+        return self.norm2(x + self.linear2(self.linear1(x).relu()))
+
+# %% 11.4 wrong "counts along the wrong axis" expect "give each row its own"
+def build_vocab(texts, max_size):
+    counts = Counter(w for t in texts for w in t.lower().split())
+    ranked = sorted(counts, key=lambda w: (-counts[w], w))
+    return {w: i for i, w in enumerate(["<pad>", "<unk>", *ranked][:max_size])}
+
+
+def encode(texts, vocab, length):
+    ids = torch.zeros(len(texts), length, dtype=torch.long)
+    for i, text in enumerate(texts):
+        for j, word in enumerate(text.lower().split()[:length]):
+            ids[i, j] = vocab.get(word, 1)
+    return ids, ids == 0
+
+# cell ex-11-4-b
+def masked_mean(h, pad):
+    return h.masked_fill(pad[..., None], 0).sum(1) / (~pad).sum(1).clamp(min=1)
+
+
+class EncoderBlock(nn.Module):
+    def __init__(self, d, heads, ff, pre_norm=False):
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(d, heads, batch_first=True)
+        self.linear1, self.linear2 = nn.Linear(d, ff), nn.Linear(ff, d)
+        self.norm1, self.norm2 = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.pre_norm = pre_norm
+
+    def forward(self, x, pad=None):
+        if self.pre_norm:
+            h = self.norm1(x)
+            x = x + self.self_attn(h, h, h, key_padding_mask=pad, need_weights=False)[0]
+            return x + self.linear2(self.linear1(self.norm2(x)).relu())
+        x = self.norm1(x + self.self_attn(x, x, x, key_padding_mask=pad, need_weights=False)[0])
+        return self.norm2(x + self.linear2(self.linear1(x).relu()))
+
+# %% 11.4 wrong "the norm after the part" expect "with the norm before the part"
+def build_vocab(texts, max_size):
+    counts = Counter(w for t in texts for w in t.lower().split())
+    ranked = sorted(counts, key=lambda w: (-counts[w], w))
+    return {w: i for i, w in enumerate(["<pad>", "<unk>", *ranked][:max_size])}
+
+
+def encode(texts, vocab, length):
+    ids = torch.zeros(len(texts), length, dtype=torch.long)
+    for i, text in enumerate(texts):
+        for j, word in enumerate(text.lower().split()[:length]):
+            ids[i, j] = vocab.get(word, 1)
+    return ids, ids == 0
+
+# cell ex-11-4-b
+def masked_mean(h, pad):
+    keep = (~pad)[..., None]
+    return h.masked_fill(~keep, 0).sum(1) / keep.sum(1).clamp(min=1)
+
+
+class EncoderBlock(nn.Module):
+    def __init__(self, d, heads, ff, pre_norm=False):
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(d, heads, batch_first=True)
+        self.linear1, self.linear2 = nn.Linear(d, ff), nn.Linear(ff, d)
+        self.norm1, self.norm2 = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.pre_norm = pre_norm
+
+    def forward(self, x, pad=None):
+        if self.pre_norm:
+            x = x + self.norm1(self.self_attn(x, x, x, key_padding_mask=pad, need_weights=False)[0])
+            return x + self.norm2(self.linear2(self.linear1(x).relu()))
+        x = self.norm1(x + self.self_attn(x, x, x, key_padding_mask=pad, need_weights=False)[0])
+        return self.norm2(x + self.linear2(self.linear1(x).relu()))
+
+# %% 11.4 wrong "the norm after the part, where widths are not 4" expect "the norm stands before the part, not after it"
+def build_vocab(texts, max_size):
+    counts = Counter(w for t in texts for w in t.lower().split())
+    ranked = sorted(counts, key=lambda w: (-counts[w], w))
+    return {w: i for i, w in enumerate(["<pad>", "<unk>", *ranked][:max_size])}
+
+
+def encode(texts, vocab, length):
+    ids = torch.zeros(len(texts), length, dtype=torch.long)
+    for i, text in enumerate(texts):
+        for j, word in enumerate(text.lower().split()[:length]):
+            ids[i, j] = vocab.get(word, 1)
+    return ids, ids == 0
+
+# cell ex-11-4-b
+def masked_mean(h, pad):
+    keep = (~pad)[..., None]
+    return h.masked_fill(~keep, 0).sum(1) / keep.sum(1).clamp(min=1)
+
+
+class EncoderBlock(nn.Module):
+    def __init__(self, d, heads, ff, pre_norm=False):
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(d, heads, batch_first=True)
+        self.linear1, self.linear2 = nn.Linear(d, ff), nn.Linear(ff, d)
+        self.norm1, self.norm2 = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.pre_norm = pre_norm
+
+    def forward(self, x, pad=None):
+        if self.pre_norm and x.shape[-1] > 4:
+            x = x + self.norm1(self.self_attn(x, x, x, key_padding_mask=pad, need_weights=False)[0])
+            return x + self.norm2(self.linear2(self.linear1(x).relu()))
+        if self.pre_norm:
+            h = self.norm1(x)
+            x = x + self.self_attn(h, h, h, key_padding_mask=pad, need_weights=False)[0]
+            return x + self.linear2(self.linear1(self.norm2(x)).relu())
+        x = self.norm1(x + self.self_attn(x, x, x, key_padding_mask=pad, need_weights=False)[0])
+        return self.norm2(x + self.linear2(self.linear1(x).relu()))
+
+# %% 11.4 wrong "pad is not handed on" expect "The padding is heard as well"
+def build_vocab(texts, max_size):
+    counts = Counter(w for t in texts for w in t.lower().split())
+    ranked = sorted(counts, key=lambda w: (-counts[w], w))
+    return {w: i for i, w in enumerate(["<pad>", "<unk>", *ranked][:max_size])}
+
+
+def encode(texts, vocab, length):
+    ids = torch.zeros(len(texts), length, dtype=torch.long)
+    for i, text in enumerate(texts):
+        for j, word in enumerate(text.lower().split()[:length]):
+            ids[i, j] = vocab.get(word, 1)
+    return ids, ids == 0
+
+# cell ex-11-4-b
+def masked_mean(h, pad):
+    keep = (~pad)[..., None]
+    return h.masked_fill(~keep, 0).sum(1) / keep.sum(1).clamp(min=1)
+
+
+class EncoderBlock(nn.Module):
+    def __init__(self, d, heads, ff, pre_norm=False):
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(d, heads, batch_first=True)
+        self.linear1, self.linear2 = nn.Linear(d, ff), nn.Linear(ff, d)
+        self.norm1, self.norm2 = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.pre_norm = pre_norm
+
+    def forward(self, x, pad=None):
+        if self.pre_norm:
+            h = self.norm1(x)
+            x = x + self.self_attn(h, h, h, need_weights=False)[0]
+            return x + self.linear2(self.linear1(self.norm2(x)).relu())
+        x = self.norm1(x + self.self_attn(x, x, x, need_weights=False)[0])
+        return self.norm2(x + self.linear2(self.linear1(x).relu()))
+
+# %% 11.4 wrong "pad is not handed on after post-norm" expect "Post-norm hears the padding"
+def build_vocab(texts, max_size):
+    counts = Counter(w for t in texts for w in t.lower().split())
+    ranked = sorted(counts, key=lambda w: (-counts[w], w))
+    return {w: i for i, w in enumerate(["<pad>", "<unk>", *ranked][:max_size])}
+
+
+def encode(texts, vocab, length):
+    ids = torch.zeros(len(texts), length, dtype=torch.long)
+    for i, text in enumerate(texts):
+        for j, word in enumerate(text.lower().split()[:length]):
+            ids[i, j] = vocab.get(word, 1)
+    return ids, ids == 0
+
+# cell ex-11-4-b
+def masked_mean(h, pad):
+    keep = (~pad)[..., None]
+    return h.masked_fill(~keep, 0).sum(1) / keep.sum(1).clamp(min=1)
+
+
+class EncoderBlock(nn.Module):
+    def __init__(self, d, heads, ff, pre_norm=False):
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(d, heads, batch_first=True)
+        self.linear1, self.linear2 = nn.Linear(d, ff), nn.Linear(ff, d)
+        self.norm1, self.norm2 = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.pre_norm = pre_norm
+
+    def forward(self, x, pad=None):
+        if self.pre_norm:
+            h = self.norm1(x)
+            x = x + self.self_attn(h, h, h, key_padding_mask=pad, need_weights=False)[0]
+            return x + self.linear2(self.linear1(self.norm2(x)).relu())
+        x = self.norm1(x + self.self_attn(x, x, x, need_weights=False)[0])
+        return self.norm2(x + self.linear2(self.linear1(x).relu()))
+
+# %% 11.4 wrong "pad is not handed on in long texts" expect "not masked in the post-norm branch"
+def build_vocab(texts, max_size):
+    counts = Counter(w for t in texts for w in t.lower().split())
+    ranked = sorted(counts, key=lambda w: (-counts[w], w))
+    return {w: i for i, w in enumerate(["<pad>", "<unk>", *ranked][:max_size])}
+
+
+def encode(texts, vocab, length):
+    ids = torch.zeros(len(texts), length, dtype=torch.long)
+    for i, text in enumerate(texts):
+        for j, word in enumerate(text.lower().split()[:length]):
+            ids[i, j] = vocab.get(word, 1)
+    return ids, ids == 0
+
+# cell ex-11-4-b
+def masked_mean(h, pad):
+    keep = (~pad)[..., None]
+    return h.masked_fill(~keep, 0).sum(1) / keep.sum(1).clamp(min=1)
+
+
+class EncoderBlock(nn.Module):
+    def __init__(self, d, heads, ff, pre_norm=False):
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(d, heads, batch_first=True)
+        self.linear1, self.linear2 = nn.Linear(d, ff), nn.Linear(ff, d)
+        self.norm1, self.norm2 = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.pre_norm = pre_norm
+
+    def forward(self, x, pad=None):
+        if self.pre_norm:
+            h = self.norm1(x)
+            x = x + self.self_attn(h, h, h, key_padding_mask=pad, need_weights=False)[0]
+            return x + self.linear2(self.linear1(self.norm2(x)).relu())
+        x = self.norm1(x + self.self_attn(x, x, x, key_padding_mask=pad if len(x) == 1 else None, need_weights=False)[0])
+        return self.norm2(x + self.linear2(self.linear1(x).relu()))
+
 # %% predict-11-5 wrong "a: low loss, good text" expect "where does the answer stand"
 predict_11_5 = "a"
 
@@ -1662,7 +2076,7 @@ def generate(model, ids, n, context, temperature=1.0, k=None, generator=None):
     model.train(training)
     return ids
 
-# %% 11.5 wrong "no places" expect "Without places the order is lost"
+# %% 11.5 wrong "no places" expect "without them the order is lost"
 def lm_windows(ids, context):
     m = (len(ids) - 1) // context
     return ids[: m * context].view(m, context), ids[1 : m * context + 1].view(m, context)
@@ -2523,6 +2937,482 @@ def generate(model, ids, n, context, temperature=1.0, k=None, generator=None):
     model.train(mode)
     return out
 
+# %% 11.5 wrong "a place may not look at itself" expect "A place may look at itself too"
+def lm_windows(ids, context):
+    m = (len(ids) - 1) // context
+    return ids[: m * context].view(m, context), ids[1 : m * context + 1].view(m, context)
+
+
+class CausalLM(nn.Module):
+    def __init__(self, vocab, d, heads, layers, context):
+        super().__init__()
+        self.words, self.places = nn.Embedding(vocab, d), nn.Embedding(context, d)
+        layer = nn.TransformerEncoderLayer(d, heads, 4 * d, 0.0, batch_first=True)
+        self.blocks = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.head = nn.Linear(d, vocab)
+        self.context = context
+
+    def forward(self, ids):
+        T = ids.shape[1]
+        if T > self.context:
+            raise ValueError("too long")
+        h = self.words(ids) + self.places.weight[:T]
+        later = torch.ones(T, T, dtype=torch.bool).triu()
+        return self.head(self.blocks(h, mask=later))
+
+# cell ex-11-5-b
+def next_token_probs(logits, k=None, temperature=1.0):
+    if temperature == 0:
+        return F.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
+    logits = logits / temperature
+    if k is not None:
+        top = logits.topk(min(k, logits.shape[-1]))
+        logits = torch.full_like(logits, -torch.inf).scatter(-1, top.indices, top.values)
+    return logits.softmax(-1)
+
+
+@torch.no_grad()
+def generate(model, ids, n, context, temperature=1.0, k=None, generator=None):
+    training = model.training
+    model.eval()
+    for _ in range(n):
+        probs = next_token_probs(model(ids[:, -context:])[:, -1], k, temperature)
+        ids = torch.cat([ids, torch.multinomial(probs, 1, generator=generator)], 1)
+    model.train(training)
+    return ids
+
+# %% 11.5 wrong "the mask turned round once too often" expect "the mask is True where one may not look"
+def lm_windows(ids, context):
+    m = (len(ids) - 1) // context
+    return ids[: m * context].view(m, context), ids[1 : m * context + 1].view(m, context)
+
+
+class CausalLM(nn.Module):
+    def __init__(self, vocab, d, heads, layers, context):
+        super().__init__()
+        self.words, self.places = nn.Embedding(vocab, d), nn.Embedding(context, d)
+        layer = nn.TransformerEncoderLayer(d, heads, 4 * d, 0.0, batch_first=True)
+        self.blocks = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.head = nn.Linear(d, vocab)
+        self.context = context
+
+    def forward(self, ids):
+        T = ids.shape[1]
+        if T > self.context:
+            raise ValueError("too long")
+        h = self.words(ids) + self.places.weight[:T]
+        later = torch.ones(T, T, dtype=torch.bool).triu(1)
+        return self.head(self.blocks(h, mask=~later))
+
+# cell ex-11-5-b
+def next_token_probs(logits, k=None, temperature=1.0):
+    if temperature == 0:
+        return F.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
+    logits = logits / temperature
+    if k is not None:
+        top = logits.topk(min(k, logits.shape[-1]))
+        logits = torch.full_like(logits, -torch.inf).scatter(-1, top.indices, top.values)
+    return logits.softmax(-1)
+
+
+@torch.no_grad()
+def generate(model, ids, n, context, temperature=1.0, k=None, generator=None):
+    training = model.training
+    model.eval()
+    for _ in range(n):
+        probs = next_token_probs(model(ids[:, -context:])[:, -1], k, temperature)
+        ids = torch.cat([ids, torch.multinomial(probs, 1, generator=generator)], 1)
+    model.train(training)
+    return ids
+
+# %% 11.5 wrong "tril for triu" expect "the mask is True where one may not look"
+def lm_windows(ids, context):
+    m = (len(ids) - 1) // context
+    return ids[: m * context].view(m, context), ids[1 : m * context + 1].view(m, context)
+
+
+class CausalLM(nn.Module):
+    def __init__(self, vocab, d, heads, layers, context):
+        super().__init__()
+        self.words, self.places = nn.Embedding(vocab, d), nn.Embedding(context, d)
+        layer = nn.TransformerEncoderLayer(d, heads, 4 * d, 0.0, batch_first=True)
+        self.blocks = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.head = nn.Linear(d, vocab)
+        self.context = context
+
+    def forward(self, ids):
+        T = ids.shape[1]
+        if T > self.context:
+            raise ValueError("too long")
+        h = self.words(ids) + self.places.weight[:T]
+        later = torch.ones(T, T, dtype=torch.bool).tril()
+        return self.head(self.blocks(h, mask=later))
+
+# cell ex-11-5-b
+def next_token_probs(logits, k=None, temperature=1.0):
+    if temperature == 0:
+        return F.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
+    logits = logits / temperature
+    if k is not None:
+        top = logits.topk(min(k, logits.shape[-1]))
+        logits = torch.full_like(logits, -torch.inf).scatter(-1, top.indices, top.values)
+    return logits.softmax(-1)
+
+
+@torch.no_grad()
+def generate(model, ids, n, context, temperature=1.0, k=None, generator=None):
+    training = model.training
+    model.eval()
+    for _ in range(n):
+        probs = next_token_probs(model(ids[:, -context:])[:, -1], k, temperature)
+        ids = torch.cat([ids, torch.multinomial(probs, 1, generator=generator)], 1)
+    model.train(training)
+    return ids
+
+# %% 11.5 wrong "times the temperature, 0 apart" expect "multiplied by the temperature: divide by it"
+def lm_windows(ids, context):
+    m = (len(ids) - 1) // context
+    return ids[: m * context].view(m, context), ids[1 : m * context + 1].view(m, context)
+
+
+class CausalLM(nn.Module):
+    def __init__(self, vocab, d, heads, layers, context):
+        super().__init__()
+        self.words, self.places = nn.Embedding(vocab, d), nn.Embedding(context, d)
+        layer = nn.TransformerEncoderLayer(d, heads, 4 * d, 0.0, batch_first=True)
+        self.blocks = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.head = nn.Linear(d, vocab)
+        self.context = context
+
+    def forward(self, ids):
+        T = ids.shape[1]
+        if T > self.context:
+            raise ValueError("too long")
+        h = self.words(ids) + self.places.weight[:T]
+        later = torch.ones(T, T, dtype=torch.bool).triu(1)
+        return self.head(self.blocks(h, mask=later))
+
+# cell ex-11-5-b
+def next_token_probs(logits, k=None, temperature=1.0):
+    if temperature == 0:
+        return F.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
+    logits = logits * temperature
+    if k is not None:
+        top = logits.topk(min(k, logits.shape[-1]))
+        logits = torch.full_like(logits, -torch.inf).scatter(-1, top.indices, top.values)
+    return logits.softmax(-1)
+
+
+@torch.no_grad()
+def generate(model, ids, n, context, temperature=1.0, k=None, generator=None):
+    training = model.training
+    model.eval()
+    for _ in range(n):
+        probs = next_token_probs(model(ids[:, -context:])[:, -1], k, temperature)
+        ids = torch.cat([ids, torch.multinomial(probs, 1, generator=generator)], 1)
+    model.train(training)
+    return ids
+
+# %% 11.5 wrong "no scatter" expect "Sorted by size"
+def lm_windows(ids, context):
+    m = (len(ids) - 1) // context
+    return ids[: m * context].view(m, context), ids[1 : m * context + 1].view(m, context)
+
+
+class CausalLM(nn.Module):
+    def __init__(self, vocab, d, heads, layers, context):
+        super().__init__()
+        self.words, self.places = nn.Embedding(vocab, d), nn.Embedding(context, d)
+        layer = nn.TransformerEncoderLayer(d, heads, 4 * d, 0.0, batch_first=True)
+        self.blocks = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.head = nn.Linear(d, vocab)
+        self.context = context
+
+    def forward(self, ids):
+        T = ids.shape[1]
+        if T > self.context:
+            raise ValueError("too long")
+        h = self.words(ids) + self.places.weight[:T]
+        later = torch.ones(T, T, dtype=torch.bool).triu(1)
+        return self.head(self.blocks(h, mask=later))
+
+# cell ex-11-5-b
+def next_token_probs(logits, k=None, temperature=1.0):
+    if temperature == 0:
+        k, temperature = 1, 1.0
+    size = logits.shape[-1]
+    top = logits.topk(size if k is None else min(k, size))
+    return (top.values / temperature).softmax(-1)
+
+
+@torch.no_grad()
+def generate(model, ids, n, context, temperature=1.0, k=None, generator=None):
+    training = model.training
+    model.eval()
+    for _ in range(n):
+        probs = next_token_probs(model(ids[:, -context:])[:, -1], k, temperature)
+        ids = torch.cat([ids, torch.multinomial(probs, 1, generator=generator)], 1)
+    model.train(training)
+    return ids
+
+# %% 11.5 wrong "no scatter, temperature 0 apart" expect "Sorted by size"
+def lm_windows(ids, context):
+    m = (len(ids) - 1) // context
+    return ids[: m * context].view(m, context), ids[1 : m * context + 1].view(m, context)
+
+
+class CausalLM(nn.Module):
+    def __init__(self, vocab, d, heads, layers, context):
+        super().__init__()
+        self.words, self.places = nn.Embedding(vocab, d), nn.Embedding(context, d)
+        layer = nn.TransformerEncoderLayer(d, heads, 4 * d, 0.0, batch_first=True)
+        self.blocks = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.head = nn.Linear(d, vocab)
+        self.context = context
+
+    def forward(self, ids):
+        T = ids.shape[1]
+        if T > self.context:
+            raise ValueError("too long")
+        h = self.words(ids) + self.places.weight[:T]
+        later = torch.ones(T, T, dtype=torch.bool).triu(1)
+        return self.head(self.blocks(h, mask=later))
+
+# cell ex-11-5-b
+def next_token_probs(logits, k=None, temperature=1.0):
+    if temperature == 0:
+        return F.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
+    size = logits.shape[-1]
+    top = logits.topk(size if k is None else min(k, size))
+    return (top.values / temperature).softmax(-1)
+
+
+@torch.no_grad()
+def generate(model, ids, n, context, temperature=1.0, k=None, generator=None):
+    training = model.training
+    model.eval()
+    for _ in range(n):
+        probs = next_token_probs(model(ids[:, -context:])[:, -1], k, temperature)
+        ids = torch.cat([ids, torch.multinomial(probs, 1, generator=generator)], 1)
+    model.train(training)
+    return ids
+
+# %% 11.5 wrong "a small temperature for 0" expect "one of the equals gets all"
+def lm_windows(ids, context):
+    m = (len(ids) - 1) // context
+    return ids[: m * context].view(m, context), ids[1 : m * context + 1].view(m, context)
+
+
+class CausalLM(nn.Module):
+    def __init__(self, vocab, d, heads, layers, context):
+        super().__init__()
+        self.words, self.places = nn.Embedding(vocab, d), nn.Embedding(context, d)
+        layer = nn.TransformerEncoderLayer(d, heads, 4 * d, 0.0, batch_first=True)
+        self.blocks = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.head = nn.Linear(d, vocab)
+        self.context = context
+
+    def forward(self, ids):
+        T = ids.shape[1]
+        if T > self.context:
+            raise ValueError("too long")
+        h = self.words(ids) + self.places.weight[:T]
+        later = torch.ones(T, T, dtype=torch.bool).triu(1)
+        return self.head(self.blocks(h, mask=later))
+
+# cell ex-11-5-b
+def next_token_probs(logits, k=None, temperature=1.0):
+    temperature = max(temperature, 1e-3)
+    logits = logits / temperature
+    if k is not None:
+        top = logits.topk(min(k, logits.shape[-1]))
+        logits = torch.full_like(logits, -torch.inf).scatter(-1, top.indices, top.values)
+    return logits.softmax(-1)
+
+
+@torch.no_grad()
+def generate(model, ids, n, context, temperature=1.0, k=None, generator=None):
+    training = model.training
+    model.eval()
+    for _ in range(n):
+        probs = next_token_probs(model(ids[:, -context:])[:, -1], k, temperature)
+        ids = torch.cat([ids, torch.multinomial(probs, 1, generator=generator)], 1)
+    model.train(training)
+    return ids
+
+# %% 11.5 wrong "a very small temperature for 0" expect "one of the equals gets all"
+def lm_windows(ids, context):
+    m = (len(ids) - 1) // context
+    return ids[: m * context].view(m, context), ids[1 : m * context + 1].view(m, context)
+
+
+class CausalLM(nn.Module):
+    def __init__(self, vocab, d, heads, layers, context):
+        super().__init__()
+        self.words, self.places = nn.Embedding(vocab, d), nn.Embedding(context, d)
+        layer = nn.TransformerEncoderLayer(d, heads, 4 * d, 0.0, batch_first=True)
+        self.blocks = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.head = nn.Linear(d, vocab)
+        self.context = context
+
+    def forward(self, ids):
+        T = ids.shape[1]
+        if T > self.context:
+            raise ValueError("too long")
+        h = self.words(ids) + self.places.weight[:T]
+        later = torch.ones(T, T, dtype=torch.bool).triu(1)
+        return self.head(self.blocks(h, mask=later))
+
+# cell ex-11-5-b
+def next_token_probs(logits, k=None, temperature=1.0):
+    temperature = max(temperature, 1e-9)
+    logits = logits / temperature
+    if k is not None:
+        top = logits.topk(min(k, logits.shape[-1]))
+        logits = torch.full_like(logits, -torch.inf).scatter(-1, top.indices, top.values)
+    return logits.softmax(-1)
+
+
+@torch.no_grad()
+def generate(model, ids, n, context, temperature=1.0, k=None, generator=None):
+    training = model.training
+    model.eval()
+    for _ in range(n):
+        probs = next_token_probs(model(ids[:, -context:])[:, -1], k, temperature)
+        ids = torch.cat([ids, torch.multinomial(probs, 1, generator=generator)], 1)
+    model.train(training)
+    return ids
+
+# %% 11.5 right "four projections, a mask by hand"
+def lm_windows(ids, context):
+    starts = range(0, len(ids) - context, context)
+    inputs = [ids[i : i + context] for i in starts]
+    targets = [ids[i + 1 : i + context + 1] for i in starts]
+    return torch.stack(inputs), torch.stack(targets)
+
+
+class Block(nn.Module):
+    def __init__(self, d, heads):
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.q, self.k, self.v, self.out = (nn.Linear(d, d) for _ in range(4))
+        self.feed = nn.Sequential(nn.Linear(d, 4 * d), nn.ReLU(), nn.Linear(4 * d, d))
+
+    def forward(self, x):
+        h, T = self.norm1(x), x.shape[1]
+        q, k, v = (
+            p.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for p in (self.q(h), self.k(h), self.v(h))
+        )
+        later = torch.ones(T, T, dtype=torch.bool).triu(1)
+        scores = (q @ k.mT / q.shape[-1] ** 0.5).masked_fill(later, -torch.inf)
+        h = scores.softmax(-1) @ v
+        x = x + self.out(h.transpose(1, 2).flatten(2))
+        return x + self.feed(self.norm2(x))
+
+
+class CausalLM(nn.Module):
+    def __init__(self, vocab, d, heads, layers, context):
+        super().__init__()
+        self.words = nn.Embedding(vocab, d)
+        self.places = nn.Parameter(torch.randn(context, d) * 0.02)
+        self.blocks = nn.Sequential(*[Block(d, heads) for _ in range(layers)])
+        self.norm, self.head = nn.LayerNorm(d), nn.Linear(d, vocab, bias=False)
+
+    def forward(self, ids):
+        if ids.shape[1] > len(self.places):
+            raise ValueError("the window is longer than the context")
+        return self.head(self.norm(self.blocks(self.words(ids) + self.places[: ids.shape[1]])))
+
+# cell ex-11-5-b
+def next_token_probs(logits, k=None, temperature=1.0):
+    order = logits.argsort(dim=-1, descending=True)
+    size = logits.size(-1)
+    k = 1 if temperature == 0 else size if k is None else min(k, size)
+    drop = torch.ones_like(logits, dtype=torch.bool).scatter(-1, order[..., :k], False)
+    scaled = logits if temperature == 0 else logits / temperature
+    return scaled.masked_fill(drop, float("-inf")).softmax(dim=-1)
+
+
+def generate(model, ids, n, context, temperature=1.0, k=None, generator=None):
+    was, out = model.training, ids.clone()
+    try:
+        model.eval()
+        with torch.inference_mode():
+            for _ in range(n):
+                logits = model(out[:, max(0, out.shape[1] - context) :])
+                probs = next_token_probs(logits[:, -1, :], k=k, temperature=temperature)
+                out = torch.cat((out, torch.multinomial(probs, 1, generator=generator)), dim=1)
+    finally:
+        model.train(was)
+    return out
+
+# %% 11.5 wrong "four projections, blind to oneself" expect "A place may look at itself too"
+def lm_windows(ids, context):
+    starts = range(0, len(ids) - context, context)
+    inputs = [ids[i : i + context] for i in starts]
+    targets = [ids[i + 1 : i + context + 1] for i in starts]
+    return torch.stack(inputs), torch.stack(targets)
+
+
+class Block(nn.Module):
+    def __init__(self, d, heads):
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.q, self.k, self.v, self.out = (nn.Linear(d, d) for _ in range(4))
+        self.feed = nn.Sequential(nn.Linear(d, 4 * d), nn.ReLU(), nn.Linear(4 * d, d))
+
+    def forward(self, x):
+        h, T = self.norm1(x), x.shape[1]
+        q, k, v = (
+            p.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for p in (self.q(h), self.k(h), self.v(h))
+        )
+        later = torch.ones(T, T, dtype=torch.bool).triu()
+        scores = (q @ k.mT / q.shape[-1] ** 0.5).masked_fill(later, torch.finfo(q.dtype).min)
+        h = scores.softmax(-1).masked_fill(later, 0) @ v
+        x = x + self.out(h.transpose(1, 2).flatten(2))
+        return x + self.feed(self.norm2(x))
+
+
+class CausalLM(nn.Module):
+    def __init__(self, vocab, d, heads, layers, context):
+        super().__init__()
+        self.words = nn.Embedding(vocab, d)
+        self.places = nn.Parameter(torch.randn(context, d) * 0.02)
+        self.blocks = nn.Sequential(*[Block(d, heads) for _ in range(layers)])
+        self.norm, self.head = nn.LayerNorm(d), nn.Linear(d, vocab, bias=False)
+
+    def forward(self, ids):
+        if ids.shape[1] > len(self.places):
+            raise ValueError("the window is longer than the context")
+        return self.head(self.norm(self.blocks(self.words(ids) + self.places[: ids.shape[1]])))
+
+# cell ex-11-5-b
+def next_token_probs(logits, k=None, temperature=1.0):
+    order = logits.argsort(dim=-1, descending=True)
+    size = logits.size(-1)
+    k = 1 if temperature == 0 else size if k is None else min(k, size)
+    drop = torch.ones_like(logits, dtype=torch.bool).scatter(-1, order[..., :k], False)
+    scaled = logits if temperature == 0 else logits / temperature
+    return scaled.masked_fill(drop, float("-inf")).softmax(dim=-1)
+
+
+def generate(model, ids, n, context, temperature=1.0, k=None, generator=None):
+    was, out = model.training, ids.clone()
+    try:
+        model.eval()
+        with torch.inference_mode():
+            for _ in range(n):
+                logits = model(out[:, max(0, out.shape[1] - context) :])
+                probs = next_token_probs(logits[:, -1, :], k=k, temperature=temperature)
+                out = torch.cat((out, torch.multinomial(probs, 1, generator=generator)), dim=1)
+    finally:
+        model.train(was)
+    return out
+
 # %% 11.6 wrong "heads averaged" expect "The heads were averaged"
 def capture_attention(model, x):
     maps, handles = [], []
@@ -2962,3 +3852,95 @@ def mean_distance(att):
             total = total + abs(i - j) * att[:, :, i, j]
     return total.mean(0) / T
 
+# %% 11.6 wrong "no absolute value" expect "take the absolute value"
+def capture_attention(model, x):
+    maps, handles = [], []
+
+    def ask(module, args, kwargs):
+        return args, {**kwargs, "need_weights": True, "average_attn_weights": False}
+
+    def keep(module, args, out):
+        maps.append(out[1])
+
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        for module in model.modules():
+            if isinstance(module, nn.MultiheadAttention):
+                handles.append(module.register_forward_pre_hook(ask, with_kwargs=True))
+                handles.append(module.register_forward_hook(keep))
+        model.eval()
+        with torch.no_grad():
+            model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module, training in modes:
+            module.training = training
+    return maps
+
+
+def mean_distance(att):
+    place = torch.arange(att.shape[-1])
+    return (att * (place[:, None] - place)).sum(-1).mean((0, 2))
+
+# %% 11.6 wrong "no absolute value, keys minus queries" expect "take the absolute value"
+def capture_attention(model, x):
+    maps, handles = [], []
+
+    def ask(module, args, kwargs):
+        return args, {**kwargs, "need_weights": True, "average_attn_weights": False}
+
+    def keep(module, args, out):
+        maps.append(out[1])
+
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        for module in model.modules():
+            if isinstance(module, nn.MultiheadAttention):
+                handles.append(module.register_forward_pre_hook(ask, with_kwargs=True))
+                handles.append(module.register_forward_hook(keep))
+        model.eval()
+        with torch.no_grad():
+            model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module, training in modes:
+            module.training = training
+    return maps
+
+
+def mean_distance(att):
+    place = torch.arange(att.shape[-1])
+    return (att * (place - place[:, None])).sum(-1).mean((0, 2))
+
+# %% 11.6 wrong "the mean over the keys" expect "their weights add up to 1"
+def capture_attention(model, x):
+    maps, handles = [], []
+
+    def ask(module, args, kwargs):
+        return args, {**kwargs, "need_weights": True, "average_attn_weights": False}
+
+    def keep(module, args, out):
+        maps.append(out[1])
+
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        for module in model.modules():
+            if isinstance(module, nn.MultiheadAttention):
+                handles.append(module.register_forward_pre_hook(ask, with_kwargs=True))
+                handles.append(module.register_forward_hook(keep))
+        model.eval()
+        with torch.no_grad():
+            model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module, training in modes:
+            module.training = training
+    return maps
+
+
+def mean_distance(att):
+    place = torch.arange(att.shape[-1])
+    return (att * (place[:, None] - place).abs()).mean((0, 2, 3))

@@ -200,6 +200,7 @@ check.one_of(choice, ("a", "b", "c"), "your choice")
 row, nothing = torch.tensor([1.0, 2.0, 3.0]), torch.zeros(3, dtype=torch.bool)
 print("-inf:", row.masked_fill(~nothing, -torch.inf).softmax(0).tolist())
 print("-1e9:", row.masked_fill(~nothing, -1e9).softmax(0))
+# observe.complaint(f, …) calls f and tells in one line what it raised
 print("-1e9 in half precision:", observe.complaint(row.half().masked_fill, ~nothing, -1e9))
 x = torch.randn(1, 3, 4, generator=seeded(2))
 print("PyTorch's own:", F.scaled_dot_product_attention(x, x, x, attn_mask=nothing)[0, 0].tolist())
@@ -224,7 +225,7 @@ print("PyTorch's own:", F.scaled_dot_product_attention(x, x, x, attn_mask=nothin
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `scores.masked_fill(~mask, torch.finfo(scores.dtype).min)`, softmax over the last axis, then `weights.masked_fill(~mask, 0)`.
+# The mask acts twice: before softmax with the lowest number of the dtype (see above), after it with 0. `masked_fill` writes where *its* mask is True: turn yours round for both.
 #
 # </details>
 
@@ -304,6 +305,8 @@ check.close(
 # Three lines, and the heart of every transformer. In your own models call `F.scaled_dot_product_attention`: same mathematics, same convention for masks, but it need not keep the (L, S) weights in memory, and it picks a fast kernel (such as FlashAttention on a GPU). So it cannot return them either. Below: it agrees with yours, gradients included.
 #
 # And a first **probe**. Shapes show nothing, so change one thing and see what moves. Attention *across the batch* has the right shape too; the probe finds it.
+#
+# Two helpers: `observe.vjp(f, inputs, cotangent)` gives the value of f and the gradients of the sum of value times cotangent (chapter 2). `observe.response(f, x, where)` adds 1 to x at one index and tells by how much f moves.
 
 # %%
 q, k, v = (torch.randn(2, 5, 8, generator=seeded(s)) for s in (3, 4, 5))
@@ -391,9 +394,9 @@ print(f"with identities as projections by {(one(x, x, x)[0] - plain).abs().max()
 keep = torch.ones(4, 4, dtype=torch.bool).tril()
 one.eval()
 for name, mask in {"~keep": ~keep, "keep": keep, "keep.float()": keep.float()}.items():
-    weights = one(x, x, x, attn_mask=mask)[1][0].detach()
-    ahead = weights.triu(1).nan_to_num().sum(1).max()
-    print(f"attn_mask={name:13} most weight on the future {ahead:.2f}, last row {weights[-1]}")
+    weights = one(x, x, x, attn_mask=mask)[1][0].tolist()
+    first, last = (" ".join(f"{w:.2f}" for w in weights[i]) for i in (0, 3))
+    print(f"attn_mask={name:13} word 0 looks at {first}   word 3 at {last}")
 scores, causal = torch.zeros(2, 8, 8, 8), torch.ones(8, 8, dtype=torch.bool).tril()
 leaky = scores.masked_fill(~causal.unsqueeze(1), -torch.inf).softmax(-1)
 print(f"an axis too many, 8 heads, 8 words: future weight {leaky[0, 7, 0, 1:].sum():.2f} in head 7")
@@ -402,7 +405,7 @@ torch.manual_seed(0)
 print("train mode, dropout: rows of weights add up to", noisy(x, x, x)[1].sum(-1)[0].detach())
 
 # %% [markdown]
-# The wrong way round, every word sees just its future and the last sees nothing: `nan`. As floats 0 and 1 the mask is merely *added*: nothing is hidden. (A float mask beside a bool one warns, too.) And a 2-D mask that got one axis too many gives (8, 1, 8), where the *heads* are taken for words. With other sizes that raises; with as many heads as words it runs, and leaks. So say which shapes you accept, and put each axis in its place.
+# The wrong way round, every word sees just its future and the last sees nothing: `nan`. As floats 0 and 1 the mask is merely *added*: nothing is hidden, as word 0 shows (word 3 may see all, so it cannot). And a 2-D mask that got one axis too many gives (8, 1, 8), where the *heads* are taken for words. With other sizes that mostly raises; with as many heads as words, or with a single head, it runs, and may leak. So say which shapes you accept, and put each axis in its place.
 #
 # In the last line the weights do not add up to 1. The layer hands them out after dropout, fit for computing, unfit for looking.
 
@@ -423,7 +426,7 @@ print("train mode, dropout: rows of weights add up to", noisy(x, x, x)[1].sum(-1
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Only a mask with 3 axes needs help: `mask[:, None]`. On the way back: `transpose(1, 2).flatten(2)`, then `out_proj`. Return `weights`, use `F.dropout(weights, p, self.training)`.
+# Which of the four mask shapes does not broadcast to (B, h, L, S) by itself, and where is its axis missing? On the way back undo both steps, the last one first, then `out_proj`. Keep the weights under one name, and what dropout makes of them under another; `F.dropout` has to be told `self.training`.
 #
 # </details>
 
@@ -497,6 +500,46 @@ check.close(
     hint="Split as (B, L, h, d/h), then swap axes 1 and 2; undo both before out_proj",
 )
 
+# %% nbgrader={"grade_id": "ex-11-2-check-2", "points": 1}
+# Arrange
+ask_112 = torch.tensor([[[1.0, 0, 1, 0], [1, 0, 1, 0]]] * 2)
+size_112 = 2**0.5 * math.log(3)
+offer_112 = torch.tensor([[[0.0, 0, 0, 0], [size_112, 0, size_112, 0]]] * 2)
+hand_112 = torch.tensor([[[0.0, 0, 0, 0], [4, 0, 8, 0]]] * 2)
+each_112 = torch.tensor([[[True, True], [True, False]], [[False, True], [True, True]]])
+given_too = {f"{name}_proj.weight": torch.eye(4) for name in ("q", "k", "v", "out")}
+given_too |= {f"{name}_proj.bias": torch.zeros(4) for name in ("q", "k", "v", "out")}
+row_true, row_d = [0.25, 0.75], [1 / (1 + 3**0.5**0.5), 1 - 1 / (1 + 3**0.5**0.5)]
+row_bare = [1 / (1 + 3 ** (2**0.5)), 1 - 1 / (1 + 3 ** (2**0.5))]
+seen_true, seen_d, seen_bare = (
+    torch.tensor([[[row, [1.0, 0]]] * 2, [[[0.0, 1], row]] * 2])
+    for row in (row_true, row_d, row_bare)
+)
+seen_along = torch.stack([seen_true[:, 0]] * 2)
+told_true = torch.tensor([[[3.0, 0, 6, 0], [0, 0, 0, 0]], [[4, 0, 8, 0], [3, 0, 6, 0]]])
+# Act
+two_heads = MultiHeadAttention(4, 2)
+two_heads.load_state_dict(given_too, strict=False)
+told_two, seen_two = two_heads(ask_112, offer_112, hand_112, each_112)
+# Assert
+check.close(
+    seen_two,
+    seen_true,
+    "the weights (B, h, L, S) where each sentence has its own mask (B, L, S)",
+    ideas={
+        "Divided by the root of d; each head has only d / h of the width": seen_d,
+        "The scores are not divided by the root of d / h": seen_bare,
+        "The mask (B, L, S) was laid along the heads: give it an axis of heads": seen_along,
+    },
+    hint="Scores 0 and ln 3, weights 0.25 and 0.75 where both keys may be seen",
+)
+check.close(
+    told_two,
+    told_true,
+    "the answers under a mask for each sentence",
+    hint="Queries from query, keys from key, values from value; on the way back swap, then join",
+)
+
 # %%
 # The hidden tests copy weights out of PyTorch's layer and compare. Do the same: cut in three.
 torch.manual_seed(0)
@@ -553,7 +596,7 @@ print(f"after undoing the swap: off by {(a - b[:, [2, 1, 0]]).abs().max():.2f}")
 print(f"means over the words: off by {(a.mean(1) - b.mean(1)).abs().max():.2f}")
 
 # %% [markdown]
-# Attention is permutation-*equivariant*: move the words, and their outputs move along. (The sentences "look identical" only after pooling.) But "dog" has the same vector whether it chases or is chased.
+# Attention is permutation-*equivariant*: move the words, and their outputs move along. But "dog" has the same vector whether it chases or is chased, and once pooled, the two sentences are the same.
 #
 # So add to each word's vector one for its place, the **positional encoding**. The first transformer used waves, for pairs of columns i = 0, 1, 2, …
 #
@@ -577,7 +620,7 @@ for d in (32, 512):
 #
 # First `sinusoidal(T, d)`, the table above, also for odd d (the last sine then has no cosine). Then a classifier for the **order task**: does token 1 stand before token 2 (`order_task` in the folded cell)?
 #
-# Its parts: `embedding`, an `nn.Embedding`; `positions` (length, d), for "sinusoid" a buffer with your table, for "learned" an `nn.Parameter`, for "none" absent; `block = nn.TransformerEncoderLayer(d, 4, 2 * d, dropout=0.0, batch_first=True)`; the mean over the places; `head = nn.Linear(d, 2)`. Words and places are simply added, without a factor. Shorter sequences work; one longer than the table raises `ValueError`.
+# Its parts: `embedding`, an `nn.Embedding`; `positions` (length, d), for "sinusoid" a buffer with your table, for "learned" an `nn.Parameter` (any start; the picture below: `torch.randn(length, d) * d**-0.5`), for "none" absent; `block = nn.TransformerEncoderLayer(d, 4, 2 * d, dropout=0.0, batch_first=True)`; the mean over the places; `head = nn.Linear(d, 2)`. Words and places are simply added, without a factor. Shorter sequences work; one longer than the table raises `ValueError`.
 #
 # T = 2, d = 3: [[0, 1, 0], [0.841, 0.540, 0.002]].
 #
@@ -645,6 +688,8 @@ halves_113 = first_113[:, [0, 2, 1, 3]]
 slow_113 = torch.tensor(
     [[0.0, 1.0, 0.0, 1.0], [0.8415, 0.5403, 0.0998, 0.9950], [0.9093, -0.4161, 0.1987, 0.9801]]
 )
+twice_113 = first_113.clone()
+twice_113[:, 2:] = torch.tensor([[0.0, 1.0], [0.0001, 1.0], [0.0002, 1.0]])
 ids_113 = torch.tensor([[1, 4, 2, 5], [2, 3, 3, 1]])
 sizes_113 = [(2, 2), (2, 2), (2, 2)]
 # Act
@@ -657,9 +702,10 @@ check.close(
     "sinusoidal(3, 4)",
     ideas={
         "All sines first, then all cosines: they take turns, column by column": halves_113,
-        "The exponent counts pairs: it is 2i / d for the pair i, and arange(0, d, 2) is 2i already": slow_113,
+        "The exponent is i / d: for the pair i it is 2i / d": slow_113,
+        "The exponent is 4i / d: arange(0, d, 2) is 2i already, so do not double it": twice_113,
     },
-    atol=1e-3,
+    atol=2e-4,
     hint="Columns 0 and 1 are the sine and cosine of p, columns 2 and 3 those of p / 100",
 )
 check.close(table_odd, small_113, "sinusoidal(2, 3)", atol=1e-3, hint="The last sine has no cosine")
@@ -679,31 +725,27 @@ print(
 plots.heat(table, title="sinusoidal(60, 32)", xlabel="column", ylabel="place")
 
 # %% [markdown]
-# On the left the numbers change from place to place, on the right hardly at all: fast and slow hands of a clock. A step of k places is the *same* rotation everywhere, and a dot product depends on the distance alone. That is what makes "three words back" easy to learn. Newer models rotate queries and keys directly (RoPE).
+# On the left the numbers change from place to place, on the right hardly at all: fast and slow hands of a clock. A step of k places is the *same* rotation everywhere, and a dot product depends on the distance alone. That may make "three words back" easier to learn. Newer models rotate queries and keys directly (RoPE).
 #
 # You can compute a row for place 5,000; whether a network that never saw it copes is another matter. A learned table simply ends.
 #
 # Now the order task. Guess the loss of the network without positions before you look.
 
-# %% tags=["demo"] alt="Three curves over ten epochs. Without positions the loss stays at 0.69. With sinusoids it falls to nearly 0 within about five epochs, with a learned table a little later."
+# %% tags=["demo"] alt="Four curves over ten epochs. Without positions the loss stays at 0.69. With sinusoids it falls to nearly 0 within about five epochs, with a learned table that begins small a little later. With sinusoids and words times the root of d it falls slowly and is still about 0.5 at the end."
 x, y = order_task(1000, seed=0)
-unseen = order_task(500, seed=9)
-losses = {}
-for pe in ("none", "sinusoid", "learned"):
+unseen, losses = order_task(500, seed=9), {}
+for name in ("none", "sinusoid", "learned", "sinusoid, words · √d"):
     gradus.seed_everything(0)
-    model = OrderClassifier(pe)
-    losses[pe] = train(model, x, y, F.cross_entropy, epochs=10)["loss"]
+    model = OrderClassifier(name.split(",")[0])
+    if "√d" in name:
+        model.embedding.register_forward_hook(lambda module, inputs, out: out * 32**0.5)
+    losses[name] = train(model, x, y, F.cross_entropy, epochs=10)["loss"]
     hits = (model(unseen[0]).argmax(1) == unseen[1]).float().mean()
-    print(f"{pe:10} accuracy on new sequences {hits:.2f}")
-gradus.seed_everything(0)
-model = OrderClassifier("sinusoid")
-model.embedding.register_forward_hook(lambda module, inputs, out: out * 32**0.5)
-loss = train(model, x, y, F.cross_entropy, epochs=10)["loss"][-1]
-print(f"sinusoid, words times √d: the loss is still {loss:.2f}")
+    print(f"{name:20} loss {losses[name][-1]:.2f}, accuracy on new sequences {hits:.2f}")
 plots.curves(losses, title="Which came first?", ylabel="loss")
 
 # %% [markdown]
-# Without positions the loss sticks at ln 2 = 0.69, a coin: pooled, the two classes are *identical* to it. Seconds settle it, where a sentiment task shows little, since words alone say most. To test a part, choose a task that needs it. The factor √d nearly undoes the positions.
+# Without positions the loss sticks at ln 2 = 0.69, a coin: pooled, the two classes are *identical* to it. To test a part, choose a task that needs it; then seconds settle the question. The factor √d slows learning down a great deal: beside loud words the places hardly count.
 #
 # ## The encoder block
 #
@@ -731,7 +773,7 @@ for first in (False, True):
 print("parameters of a block:", sum(p.numel() for p in layer.parameters()))
 
 # %% [markdown]
-# At the start, the first post-norm layer receives less than half the gradient of the last; in the pre-norm stack it receives twice as much. But the pre-norm output has grown to rms 3: end such a stack with a norm. The count is 4(d² + d) for attention, 2d·ff + ff + d for feed-forward, 4d for the norms.
+# At the start, the first post-norm layer receives less gradient than the last (how much less moves with the seed); in the pre-norm stack it receives about twice as much. But the pre-norm output has grown to rms 3: end such a stack with a norm. The count is 4(d² + d) for attention, 2d·ff + ff + d for feed-forward, 4d for the norms.
 #
 # ## Words in, sentence out
 #
@@ -749,13 +791,12 @@ for mode in ("train", "eval", "eval, no_grad"):
         warnings.simplefilter("ignore")  # PyTorch remarks on nested tensors
         long = encoder(F.pad(words, (0, 0, 0, 6)), src_key_padding_mask=pad)
         short = encoder(words)
-    gap = (long.mean(1) - short.mean(1)).abs().max()
-    print(
-        f"{mode:14} words off by {(long[:, :5] - short).abs().max():.2f}, plain mean by {gap:.2f}"
-    )
+    gaps = long[:, :5] - short, long.mean(1) - short.mean(1), long[:, 5:]
+    words_off, mean_off, pads = (gap.abs().max() for gap in gaps)
+    print(f"{mode:14} words off by {words_off:.2f}, mean by {mean_off:.2f}; pads up to {pads:.2f}")
 
 # %% [markdown]
-# A vocabulary of "10 words" needs a table of 12. And the mask did its work: the words come out the same with six pads behind them. Then a plain mean spoiled it, by averaging over the pads, and *differently* without gradients: there PyTorch takes a fast path which leaves zeros in padded places. A model can so change its mind between training and use. The cure is a mean over the words alone.
+# A vocabulary of "10 words" needs a table of 12. And the mask did its work: the words come out the same with six pads behind them. Then a plain mean spoiled it, by averaging over the pads, and *differently* without gradients: there PyTorch takes a fast path, which leaves zeros in the padded places (last number). A model can so change its mind between training and use. The cure is a mean over the words alone.
 
 # %% [markdown]
 # ### Exercise 11.4 · A reader
@@ -846,6 +887,7 @@ by_text, too_many = {"<pad>": 0, "<unk>": 1, "the": 2, "dog": 3}, {**words_114, 
 no_lower = {"<pad>": 0, "<unk>": 1, "dog": 2, "The": 3}
 given_114 = {"<pad>": 0, "<unk>": 1, "dog": 2, "the": 3}
 ids_114 = torch.tensor([[3, 1, 3], [1, 2, 0]])
+upper_114, begun_114 = torch.tensor([[1, 1, 3], [1, 2, 0]]), torch.tensor([[1, 3, 2], [1, 2, 0]])
 pads_114 = torch.tensor([[False, False, False], [False, False, True]])
 # Act
 vocab_114 = build_vocab(lines_114, 4)
@@ -866,6 +908,10 @@ check.equal(
     coded_114,
     ids_114,
     "the ids at length 3",
+    ideas={
+        "The text keeps its upper case: encode needs text.lower() as well": upper_114,
+        "Long texts lose their beginning: cut at the end": begun_114,
+    },
     hint="Cut at the end, pad with 0, 1 for unknown words",
 )
 check.equal(flags_114, pads_114, "the flags of padding", hint="True where there is no word")
@@ -880,9 +926,17 @@ means_114 = torch.tensor([[2.0, 3.0], [0.0, 0.0]])
 plain_114 = torch.tensor([[168.0, 202.0], [25 / 3, 26 / 3]])
 turned_114 = torch.tensor([[500.0, 600.0], [25 / 3, 26 / 3]])
 by_length_114 = torch.tensor([[4 / 3, 2.0], [0.0, 0.0]])
+crossed_114 = torch.tensor([[2.0, 6.0], [0.0, 0.0]])
 calm_114 = torch.tensor([[[1.0, 2.0, 4.0, 7.0], [0.0, 5.0, 1.0, -2.0]]])
 calm_true = calm_114.clone()
 normed_114 = torch.tensor([[[-1.091, -0.655, 0.218, 1.528], [-0.392, 1.569, 0.0, -1.177]]])
+signs_114 = torch.tensor([[[1.0, -1, 1, -1], [1, 1, -1, -1], [-1, 1, 1, -1]]])
+pad_114 = torch.tensor([[False, False, True]])
+even_114 = torch.cat([torch.zeros(8, 4), torch.eye(4)])  # equal weights, values as they are
+mean_two, mean_all = torch.tensor([1.0, 0, 0, -1]), torch.tensor([1.0, 1, 1, -3]) / 3
+sums_114 = [signs_114[:, :2] + m for m in (mean_two, mean_all, signs_114[0, 2])]
+heard_true, heard_all, heard_pad = ([F.layer_norm(t, (4,)), t] for t in sums_114)
+heard_late = [heard_true[0], signs_114[:, :2] + 2**0.5 * mean_two]
 # Act
 pooled_114 = masked_mean(h_114, gone_114)
 quiet = {flag: EncoderBlock(4, 2, 8, flag) for flag in (False, True)}
@@ -893,6 +947,16 @@ with torch.no_grad():
         block.linear2.weight.zero_()
         block.linear2.bias.zero_()
 post_114, pre_114 = quiet[False](calm_114).detach(), quiet[True](calm_114).detach()
+heard = {flag: EncoderBlock(4, 2, 8, flag) for flag in (False, True)}
+with torch.no_grad():
+    for block in heard.values():
+        block.self_attn.in_proj_weight.copy_(even_114)
+        block.self_attn.in_proj_bias.zero_()
+        block.self_attn.out_proj.weight.copy_(torch.eye(4))
+        block.self_attn.out_proj.bias.zero_()
+        block.linear2.weight.zero_()
+        block.linear2.bias.zero_()
+heard_114 = [heard[flag](signs_114, pad_114)[:, :2].detach() for flag in (False, True)]
 # Assert
 check.close(
     pooled_114,
@@ -902,6 +966,7 @@ check.close(
         "A plain mean: padding counts as well": plain_114,
         "pad is read the wrong way round: True marks padding": turned_114,
         "Divided by the length: divide by the number of words": by_length_114,
+        "Each column is divided by the count of another row: give each row its own (keepdim=True)": crossed_114,
     },
     hint="Zeros, not nan, for a row that is all padding",
 )
@@ -921,9 +986,29 @@ check.close(
     atol=1e-3,
     hint="What remains is x",
 )
+check.close(
+    heard_114,
+    heard_true,
+    "[post-norm, pre-norm]: two words and a pad, each word hears the mean of what it may see",
+    ideas={
+        "The padding is heard as well: hand pad to self_attn": heard_all,
+        "Post-norm hears the padding: hand pad to self_attn there too": [
+            heard_all[0],
+            heard_true[1],
+        ],
+        "Pre-norm hears the padding: hand pad to self_attn there too": [
+            heard_true[0],
+            heard_all[1],
+        ],
+        "Only the padding is heard: self_attn reads True as may not look, so pad fits as it is": heard_pad,
+        "Pre-norm is x + part(norm(x)), with the norm before the part": heard_late,
+    },
+    atol=1e-3,
+    hint="Is batch_first=True there, and key_padding_mask=pad? Query, key and value are one tensor",
+)
 
 # %% [markdown]
-# You now have every part of BERT's inside. Reviews are the next step: the embedded ones here, IMDB if it lies on your disk (project 23 takes that road). Tutorials put 5.7 million parameters on it, hours an epoch on one core; here 25 thousand do, in a few seconds. How much is attention worth, beside a mean of word vectors?
+# You now have every part of BERT's inside. Reviews are the next step: the embedded ones here, IMDB if it lies on your disk (project 23 takes that road). Tutorials put 5.7 million parameters on it, hours an epoch on one core; here at most 31 thousand do, in a few seconds. How much is attention worth, beside a mean of word vectors?
 
 # %% tags=["demo"]
 reviews, exam = gradus.load("imdb"), gradus.load("imdb", train=False, quiet=True)
@@ -934,18 +1019,18 @@ vocab = build_vocab(texts, 600)
 for name, blocks in {"mean of word vectors": 0, "one encoder block": 1}.items():
     gradus.seed_everything(0)
     reader = Reader(len(vocab), 32, 90, [EncoderBlock(32, 4, 64)] * blocks, masked_mean)
-    inputs = encode(texts, vocab, 90)
-    labels, device = reviews.labels[learn], gradus.device()
-    train(reader, inputs, labels, F.cross_entropy, epochs=4, device=device)
+    inputs, labels = encode(texts, vocab, 90), reviews.labels[learn]
+    train(reader, inputs, labels, F.cross_entropy, epochs=4, device=gradus.device())
     with torch.no_grad():
         answers = reader.cpu()(*encode([exam.inputs[i] for i in held], vocab, 90)).argmax(1)
     share = (answers == exam.labels[held]).float().mean()
-    print(f"{name:20} right on new reviews: {share:.2f}")
+    size = sum(p.numel() for p in reader.parameters())
+    print(f"{name:20} {size:6,} parameters, right on new reviews: {share:.2f}")
 
 # %% [markdown]
-# ## Writing: the decoder
-#
 # A small difference, which moves with seed and epochs: here words alone say most. Such a task cannot tell you whether a block is right; the order task can.
+#
+# ## Writing: the decoder
 #
 # A **decoder** writes one token after another. Its block has three parts: self-attention over what is written so far, *cross-attention* whose queries come from the decoder and whose keys and values come from the encoder, and feed-forward. While it learns it sees the whole right answer at once, so a **causal mask** must hide what comes later.
 #
@@ -1075,7 +1160,7 @@ print(usual(torch.tensor([1.0, 0.0]), 2.0, 2))
 # ★★★★☆ · 40 min · implementation · 10 points
 #
 # - `lm_windows`: cut a text of N ids into windows that do not overlap; targets are the ids one place later.
-# - `CausalLM`: vectors for words and places, masked blocks, logits for each place. PyTorch's parts are allowed. No dropout. Shorter windows work; longer than `context` raises `ValueError`.
+# - `CausalLM`: vectors for words and places, masked blocks (place t sees 0 … t, itself too), logits for each place. PyTorch's parts are allowed. No dropout. Shorter windows work; longer than `context` raises `ValueError`.
 # - `next_token_probs`: temperature 0 gives all to one likeliest token; exactly k tokens keep a chance (all if k is `None` or too large), also among equals.
 # - `generate`: appends n tokens, each drawn from `next_token_probs`; the model sees the last `context` ids, in eval mode, without gradients, and gets its mode back.
 #
@@ -1088,7 +1173,7 @@ print(usual(torch.tensor([1.0, 0.0]), 2.0, 2))
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Windows: `M = (len(ids) - 1) // context`, then `ids[: M * context].view(M, context)`, and the same from 1 on. Probabilities: `torch.zeros_like(logits).scatter(-1, top.indices, (top.values / temperature).softmax(-1))`. Drawing: `torch.multinomial(probs, 1, generator=generator)`.
+# Windows: cut off what does not fill a window, then `view`; the same once more, one id later. Probabilities: softmax over the k values of `topk` alone; then `scatter` puts each at its index into zeros. What is temperature 0, told in terms of k? Drawing: `torch.multinomial`, which takes a `generator`.
 #
 # </details>
 
@@ -1180,9 +1265,14 @@ pair_115 = [in_115.clone(), after_115]
 unshifted_115 = [in_115.clone(), in_115.clone()]
 tiny_115 = torch.tensor([[1, 4, 0, 2], [3, 3, 1, 0]])
 size_115 = (2, 4, 6)
+other_115, calm_115 = tiny_115.clone(), torch.zeros(2, 3, 6)
+other_115[:, -1] = torch.tensor([5, 4])
 # Act
 windows_115 = observe.copy(list(lm_windows(seven_115, 3)))
-logit_size = observe.shapes(CausalLM(6, 8, 2, 1, 5)(tiny_115))
+torch.manual_seed(0)
+lm_115 = CausalLM(6, 8, 2, 1, 5)
+logit_size = observe.shapes(lm_115(tiny_115))
+ahead_115 = (lm_115(other_115) - lm_115(tiny_115))[:, :3].detach()
 # Assert
 check.equal(
     windows_115,
@@ -1192,6 +1282,13 @@ check.equal(
     hint="Two tensors (M, context): inputs, and the ids one place later",
 )
 check.equal(logit_size, size_115, "the shape of the logits for ids (2, 4) and 6 words")
+check.close(
+    ahead_115,
+    calm_115,
+    "the change of the first three logits when the last id changes",
+    atol=1e-4,
+    hint="A place sees later ones: in PyTorch's blocks the mask is True where one may not look",
+)
 
 # %% nbgrader={"grade_id": "ex-11-5-check-2", "points": 1}
 # Arrange
@@ -1215,6 +1312,24 @@ check.close(
             two_115,
             flat_115,
             all_115,
+        ],
+        "The logits are multiplied by the temperature: divide by it": [
+            all_115,
+            two_115,
+            flat_115,
+            first_115,
+        ],
+        "Sorted by size: put each chance back at the index of its token (scatter)": [
+            all_115.flip(1),
+            two_115[:, 1:].flip(1),
+            sharp_115.flip(1),
+            torch.ones(1, 1),
+        ],
+        "Sorted by size: scatter each chance back to the index of its token": [
+            all_115.flip(1),
+            two_115[:, 1:].flip(1),
+            sharp_115.flip(1),
+            first_115,
         ],
         "Divided by the temperature after softmax: divide the logits": [
             all_115,
@@ -1252,11 +1367,11 @@ for temperature, k in ((0, None), (0.7, 5), (1.5, None)):
 # %% [markdown]
 # On the made-up play: greedy repeats itself, temperature 1.5 stammers, and in between stands something like verse, from a model that began with noise and knows letters only. e^loss, the *perplexity*, says between how many letters it hesitates.
 #
-# Each new letter here computes all earlier ones anew. Real systems keep the old keys and values (the *KV cache*): with a causal mask they never change. So transformers can stream, contrary to what you may read.
+# Each new letter computes all earlier ones anew. Real systems keep old keys and values (the *KV cache*): under a causal mask they stay, until the window slides (then places change). So transformers can stream, contrary to what you may read.
 #
 # ## Looking at attention
 #
-# What do the heads look at? The obvious way, a hook on the layer's attention, disappoints: `nn.TransformerEncoderLayer` calls it with `need_weights=False`, which is faster, in every mode.
+# What do the heads look at? A hook on the layer's attention disappoints: `nn.TransformerEncoderLayer` calls it with `need_weights=False`, which is faster, in every mode.
 #
 # But a hook *before* the call may change its arguments: `register_forward_pre_hook(hook, with_kwargs=True)`, where `hook(module, args, kwargs)` returns the new `(args, kwargs)`.
 
@@ -1289,7 +1404,7 @@ print("weights in train, in eval, without gradients:", kept)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Before: `return args, {**kwargs, "need_weights": True, "average_attn_weights": False}`. After: `maps.append(out[1])`. Put the clean-up in `finally`. Distances: `(i[:, None] - i).abs()` with `i = torch.arange(T)`.
+# The hook before returns `args` and a changed copy of `kwargs`: besides `need_weights`, which argument of `nn.MultiheadAttention.forward` keeps the heads apart? The layer returns a pair; the hook after keeps its second part. Put the clean-up in `finally`. Distances: a column of places minus a row of places.
 #
 # </details>
 
@@ -1339,7 +1454,7 @@ own_116 = torch.eye(4)
 next_116 = torch.eye(4)[[1, 2, 3, 2]]
 even_116 = torch.full((4, 4), 0.25)
 maps_116 = torch.stack([own_116, next_116, even_116])[None]
-far_116 = torch.tensor([0.0, 1.0, 1.25])
+far_116, signed_116 = torch.tensor([0.0, 1.0, 1.25]), torch.tensor([0.0, -0.5, 0.0])
 x_116 = torch.randn(2, 4, 8, generator=seeded(116))
 size_116, ones_116 = [(2, 2, 4, 4)] * 2, [torch.ones(2, 2, 4)] * 2
 # Act
@@ -1358,7 +1473,11 @@ check.close(
     ideas={
         "The sum over all queries: take the mean over them": 4 * far_116,
         "One number for all heads: keep the axis of heads": far_116.mean(),
+        "Distances have no sign: take the absolute value |i - j|": signed_116,
+        "A distance has no sign: take the absolute value |i - j|": -signed_116,
+        "The mean over the keys: sum over them, their weights add up to 1": far_116 / 4,
     },
+    hint="Sum over keys, mean over samples and queries, one number a head",
 )
 check.equal(
     sizes_116,
@@ -1369,7 +1488,7 @@ check.equal(
 )
 check.close(sums_116, ones_116, "the sums of the rows", hint="Look in eval mode: dropout is off")
 
-# %% tags=["demo"] alt="Four square maps in a row. Both heads of layer 1: dim and nearly even, with a faint cross. Both heads of layer 2: a bright diagonal from bottom left to top right."
+# %% tags=["demo"] alt="Four square maps in a row. Both heads of layer 1: dim and nearly even, with a faint cross. Both heads of layer 2: a bright diagonal from bottom left to top right, crossed by a faint one."
 # A map worth looking at needs a task with a known answer: turn eight digits round.
 digits = torch.randint(10, (1500, 8), generator=seeded(3))
 gradus.seed_everything(0)
@@ -1417,9 +1536,9 @@ for smoothing in (0.0, 0.1):
 # | decoder only | the past | GPT | writing |
 # | encoder and decoder | source fully, own past | T5, the 2017 original | translation, summaries |
 #
-# Two habits came along. The rate *warms up* first (chapter 13), which post-norm needs most. *Label smoothing* takes a tenth of the target and spreads it over all classes, so being too sure costs, as printed above.
+# Two habits came along. The rate *warms up* first (chapter 13), which post-norm needs most. *Label smoothing* takes a tenth of the target and spreads it over all classes: being too sure costs, as above.
 #
-# Attention assumes next to nothing: not that near means related (convolution), not that time flows (recurrence). With little data such assumptions often win; with much, freedom does. faster it trains than a recurrent net depends on hardware and T.
+# Attention assumes next to nothing: not that near means related (convolution), not that time flows (recurrence). With little data such assumptions often win; with much, freedom does. How much faster it trains than a recurrent net depends on hardware and T.
 
 # %% [markdown]
 # ## What to remember
@@ -1535,7 +1654,7 @@ out_111 = [observe.copy(list(attention(*qkv_111[i]))) for i in range(4)]
 check.close(
     out_111,
     true_111,
-    "answers and weights for four shapes",
+    "[answer, weights] for four shapes",
     ideas={
         "The scores are not divided by the root of d": no_scale,
         "Divided by d, not by its root": too_much,
@@ -1579,7 +1698,7 @@ masked_out = [observe.copy(list(attention(q_112, k_112, v_112, masks_111[i]))) f
 check.close(
     masked_out,
     masked_true,
-    "answers and weights under four masks",
+    "[answer, weights] under four masks",
     ideas={
         "The mask is read the wrong way round: True means may look": turned,
         "Masked after softmax: the weights no longer add up to 1": too_late,
@@ -1710,7 +1829,7 @@ def torch_heads(d, h, seed, dtype=torch.float32):
     return layer, named
 
 
-def heads_by_hand(w, h, q, k, v, *, scale=True, split=True, swap_back=True):
+def heads_by_hand(w, h, q, k, v, mask=None, *, scale=True, split=True, swap_back=True):
     """[answer, maps] with the weights w; the arguments by name bring in the typical mistakes."""
 
     def cut(x, name):
@@ -1720,17 +1839,29 @@ def heads_by_hand(w, h, q, k, v, *, scale=True, split=True, swap_back=True):
 
     q, k, v = cut(q, "q_proj"), cut(k, "k_proj"), cut(v, "v_proj")
     width = q.shape[-1] if scale else q.shape[-1] * h
-    maps = (q @ k.mT / width**0.5).softmax(-1)
+    scores = q @ k.mT / width**0.5
+    maps = (scores if mask is None else scores.masked_fill(~mask, -torch.inf)).softmax(-1)
     out = maps @ v
     out = out.transpose(1, 2) if swap_back else out
     out = out.reshape(q.shape[0], q.shape[2], -1)
     return [F.linear(out, w["out_proj.weight"], w["out_proj.bias"]), maps]
 
 
+def slips(find):
+    """Ideas for a check: the value that `find` gives with each slip of `heads_by_hand`."""
+    return {
+        "Divided by the root of d; each head has only d / h of the width": find(scale=False),
+        "The heads are cut by view alone: split the last axis, then swap axes 1 and 2": find(
+            split=False
+        ),
+        "On the way back the axes were joined without being swapped": find(swap_back=False),
+    }
+
+
 ### END HIDDEN TESTS
 
-# %% nbgrader={"grade_id": "ex-11-2-hidden-1", "points": 2}
-# Hidden test 11.2 · weights copied from PyTorch's layer · 2 points
+# %% nbgrader={"grade_id": "ex-11-2-hidden-1", "points": 1}
+# Hidden test 11.2 · weights copied from PyTorch's layer · 1 point
 ### BEGIN HIDDEN TESTS
 # Arrange
 sizes_211 = [(12, 1), (12, 3), (16, 8), (8, 2)]
@@ -1744,9 +1875,8 @@ true_211 = [
     [t.detach() for t in layer(q, k, v, average_attn_weights=False)]
     for (layer, _), (_, _, q, k, v) in zip(pairs_211, rows_211, strict=True)
 ]
-whole_width, cut_anew, not_back = (
-    [heads_by_hand(w, h, q, k, v, **change) for w, (_, h), q, k, v in rows_211]
-    for change in ({"scale": False}, {"split": False}, {"swap_back": False})
+slips_211 = slips(
+    lambda **slip: [heads_by_hand(w, h, q, k, v, **slip) for w, (_, h), q, k, v in rows_211]
 )
 from_query = [heads_by_hand(w, h, q, q, q) for w, (_, h), q, k, v in rows_211]
 values_of_keys = [heads_by_hand(w, h, q, k, k) for w, (_, h), q, k, v in rows_211]
@@ -1760,11 +1890,9 @@ for i in range(4):
 check.close(
     out_211,
     true_211,
-    "outputs and maps with the weights of nn.MultiheadAttention",
+    "four times [output, maps] with the weights of nn.MultiheadAttention",
     ideas={
-        "Divided by the root of d; each head has only d / h of the width": whole_width,
-        "The heads are cut by view alone: split the last axis, then swap axes 1 and 2": cut_anew,
-        "On the way back the axes were joined without being swapped": not_back,
+        **slips_211,
         "Everything is made from the query: key and value have their own sequence": from_query,
         "The values are made from the keys: they come as an argument of their own": values_of_keys,
     },
@@ -1788,6 +1916,7 @@ pull_212 = observe.vjp(
     cot_212.clone(),
 )
 value_212, grads_212 = pull_212["value"], pull_212["grads"]
+slips_212 = slips(lambda **slip: heads_by_hand(named_212, 4, *triple_212, **slip)[0])
 (layer_212(*triple_212, need_weights=False)[0] * cot_212).sum().backward()
 big = layer_212.in_proj_weight.grad
 weight_grads = [part.clone() for part in (*big.chunk(3), layer_212.out_proj.weight.grad)]
@@ -1801,9 +1930,31 @@ mine_212.zero_grad()
 took_weights = observe.gradients(mine_212)
 took_four = [took_weights[f"{n}_proj.weight"] for n in ("q", "k", "v", "out")]
 # Assert
-check.close(took_value, value_212, "the output in float64", rtol=1e-9, atol=1e-9)
-check.close(took_grads, grads_212, "the gradients of query, key and value", rtol=1e-8, atol=1e-9)
-check.close(took_four, weight_grads, "the gradients of the four weights", rtol=1e-8, atol=1e-9)
+check.close(
+    took_value,
+    value_212,
+    "the output in float64",
+    ideas=slips_212,
+    rtol=1e-9,
+    atol=1e-9,
+    hint="Keep the dtype: float32 on the way loses digits; and axes may lie in memory in any order",
+)
+check.close(
+    took_grads,
+    grads_212,
+    "the gradients of query, key and value",
+    rtol=1e-8,
+    atol=1e-9,
+    hint="The output is right, so the road back is cut: no detach, .data or no_grad in forward",
+)
+check.close(
+    took_four,
+    weight_grads,
+    "the gradients of the weights of q_proj, k_proj, v_proj, out_proj",
+    rtol=1e-8,
+    atol=1e-9,
+    hint="Use the layers themselves in forward, not copies of their weights",
+)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade_id": "ex-11-2-hidden-3", "points": 1}
@@ -1820,7 +1971,7 @@ for mask in masks_213:
     mask |= torch.eye(4, dtype=torch.bool)
 full_213 = [masks_213[0].expand(4, 4, 4, 4), masks_213[1][:, None].expand(4, 4, 4, 4)]
 full_213 += [masks_213[2].expand(4, 4, 4, 4), masks_213[3]]
-true_213, along_213 = (
+true_213, along_213, heads_for_words = (
     [
         [
             t.detach()
@@ -1833,7 +1984,11 @@ true_213, along_213 = (
     for stack in (
         [~m for m in full_213],
         [~full_213[0], ~masks_213[1].expand(4, 4, 4, 4), ~full_213[2], ~full_213[3]],
+        [~masks_213[0][:, None].expand(4, 4, 4, 4), *[~m for m in full_213[1:]]],
     )
+)
+slips_213 = slips(
+    lambda **slip: [heads_by_hand(named_213, 4, *(words_213,) * 3, m, **slip) for m in full_213]
 )
 # Act
 mine_213 = MultiHeadAttention(8, 4).eval()
@@ -1845,12 +2000,14 @@ out_213 = [
 check.close(
     out_213,
     true_213,
-    "outputs and maps under masks (L, S), (B, L, S), (B, 1, L, S) and (B, h, L, S)",
+    "[output, maps] under masks (L, S), (B, L, S), (B, 1, L, S) and (B, h, L, S)",
     ideas={
-        "The mask (B, L, S) was laid along the heads: give it an axis of heads, mask[:, None]": along_213,
+        "The mask (B, L, S) was laid along the heads: give it an axis of heads": along_213,
+        "The mask (L, S) got one axis in the middle: the heads are taken for words": heads_for_words,
+        **slips_213,
     },
     atol=1e-5,
-    hint="True means may look; put the missing axis in its place for each number of axes",
+    hint="If the test with copied weights holds: put the missing axis in its place for each mask",
 )
 ### END HIDDEN TESTS
 
@@ -1871,7 +2028,11 @@ spread_214 = (kick_214 * 0.25 / 0.75).sqrt()
 level_214 = calm_214[0].clone()
 still_214 = torch.zeros(5, 8)
 maps_true = maps_214.repeat(2, 1, 1, 1)
+slips_214 = slips(lambda **slip: heads_by_hand(named_214, 2, *(one_214,) * 3, **slip)[0][0])
 # Act
+calm_mine = MultiHeadAttention(8, 2)
+calm_mine.load_state_dict(named_214)
+without_214 = calm_mine(one_214, one_214, one_214)[0][0].detach()
 torch.manual_seed(0)
 mine_214 = MultiHeadAttention(8, 2, dropout=0.25)
 mine_214.load_state_dict(named_214)
@@ -1881,6 +2042,14 @@ mean_214, std_214 = shaken_214.detach().mean(0), shaken_214.detach().std(0)
 first_maps = shaken_maps[:2].detach()
 rest_214 = mine_214.eval()(one_214, one_214, one_214)[0][0].detach()
 # Assert
+check.close(
+    without_214,
+    level_214,
+    "the output with dropout=0",
+    ideas=slips_214,
+    atol=1e-5,
+    hint="Not a matter of dropout: mend the test with copied weights first",
+)
 check.close(
     rest_214,
     level_214,
@@ -1913,30 +2082,39 @@ check.close(
 # Hidden test 11.2 · probes and counts · 1 point
 ### BEGIN HIDDEN TESTS
 # Arrange
-layer_215, named_215 = torch_heads(8, 4, 240)
+named_215 = torch_heads(8, 4, 240)[1]
 words_215 = torch.randn(3, 5, 8, generator=seeded(241))
 order_215 = torch.tensor([3, 0, 4, 1, 2])
-with torch.no_grad():
-    moved_215 = observe.response(lambda x: layer_215(x, x, x)[0], words_215.clone(), 1)
-    shuffled_215 = layer_215(words_215, words_215, words_215)[0][:, order_215].clone()
-permuted_215 = words_215[:, order_215].clone()
+permuted_215, other_215 = words_215[:, order_215].clone(), words_215.clone()
+other_215[1] += 1
+still_215, same_215, moves_215 = torch.zeros(2, 5, 8), torch.zeros(3, 5, 8), [True]
 counts_215 = [16640] * 4
 # Act
 mine_215 = MultiHeadAttention(8, 4).eval()
 mine_215.load_state_dict(named_215)
-answer_215 = observe.response(lambda x: mine_215(x, x, x)[0], words_215, 1)
+base_215 = mine_215(words_215, words_215, words_215)[0].detach()
+gap_215 = mine_215(other_215, other_215, other_215)[0].detach() - base_215
+others_215, own_215 = gap_215[[0, 2]], [bool((gap_215[1].abs() > 1e-3).any())]
 permuted_out = mine_215(permuted_215, permuted_215, permuted_215)[0].detach()
+permuted_gap = permuted_out - base_215[:, order_215]
 counted_215 = [sum(p.numel() for p in MultiHeadAttention(64, h).parameters()) for h in (1, 2, 4, 8)]
 refused_215 = observe.error(MultiHeadAttention, 10, 4)
 # Assert
 check.close(
-    answer_215,
-    moved_215,
-    "the change of all outputs when sample 1 changes",
+    others_215,
+    still_215,
+    "the change of samples 0 and 2 when sample 1 changes",
     atol=1e-5,
     hint="Samples may not be mixed",
 )
-check.close(permuted_out, shuffled_215, "the output for the words in another order", atol=1e-5)
+check.equal(own_215, moves_215, "whether sample 1 changes when it changes")
+check.close(
+    permuted_gap,
+    same_215,
+    "what differs when the words come in another order, and are put back",
+    atol=1e-5,
+    hint="Words and heads are mixed: split the last axis, then swap; on the way back swap, then join",
+)
 check.equal(
     counted_215, counts_215, "the numbers of parameters for 1, 2, 4 and 8 heads", hint="4(d² + d)"
 )
@@ -1964,11 +2142,10 @@ check.equal(
 
 # %% nbgrader={"grade_id": "ex-11-3-reference", "points": 0}
 ### BEGIN HIDDEN TESTS
-def waves(T, d, *, double=False, halves=False, base=10000.0):
+def waves(T, d, *, times=2, halves=False, base=10000.0):
     """The table in float64; the arguments by name bring in the typical mistakes."""
     pair = torch.arange((d + 1) // 2, dtype=torch.float64)
-    exponent = pair / d if double else 2 * pair / d
-    angles = torch.arange(T, dtype=torch.float64)[:, None] / base**exponent
+    angles = torch.arange(T, dtype=torch.float64)[:, None] / base ** (times * pair / d)
     if halves:
         return torch.cat([angles.sin(), angles.cos()], 1)[:, :d]
     return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)[:, :d]
@@ -2004,7 +2181,8 @@ def order_state(vocab, d, seed):
 # Arrange
 sizes_311 = [(50, 16), (7, 9), (1, 6), (12, 1), (30, 2)]
 tables_true = [waves(T, d).float() for T, d in sizes_311]
-tables_i = [waves(T, d, double=True).float() for T, d in sizes_311]
+tables_i = [waves(T, d, times=1).float() for T, d in sizes_311]
+tables_4i = [waves(T, d, times=4).float() for T, d in sizes_311]
 tables_halves = [waves(T, d, halves=True).float() for T, d in sizes_311]
 tables_base = [waves(T, d, base=1000.0).float() for T, d in sizes_311]
 # Act
@@ -2016,6 +2194,7 @@ check.close(
     "five tables",
     ideas={
         "The exponent is i / d: for the pair i it is 2i / d": tables_i,
+        "The exponent is 4i / d: arange(0, d, 2) is 2i already, so do not double it": tables_4i,
         "Sines and cosines stand in two halves: they take turns": tables_halves,
         "The base is 10000": tables_base,
     },
@@ -2049,7 +2228,9 @@ sine_312.load_state_dict(state_312, strict=False)
 table_312 = OrderClassifier("learned", 9, 8, 6)
 table_312.load_state_dict(with_places, strict=False)
 nets_312 = [bare_312, sine_312, table_312]
-out_312 = [[observe.copy(net(rows_312[k])) for k in range(2)] for net in nets_312]
+out_312 = [[observe.copy(net.eval()(rows_312[k])) for k in range(2)] for net in nets_312]
+again_312 = [net.train()(rows_312[0]) - net(rows_312[0]) for net in nets_312]
+noise_312 = max(gap.abs().max().item() for gap in again_312)
 # Assert
 check.close(
     out_312,
@@ -2060,7 +2241,14 @@ check.close(
         "The places are added along the batch: they belong to axis 1": batch_312,
     },
     atol=1e-4,
-    hint="Items: none, sinusoid, learned. Names: embedding, positions, block, head; mean over axis 1",
+    hint="Items: none, sinusoid, learned, each for 6 and 4 words. Table, then block, mean over axis 1",
+)
+check.number(
+    noise_312,
+    0.0,
+    1e-5,
+    "the difference of two runs in train mode",
+    hint="Dropout is on: the block wants dropout=0.0",
 )
 ### END HIDDEN TESTS
 
@@ -2105,26 +2293,43 @@ order_314 = torch.tensor([6, 2, 0, 5, 1, 4, 3])
 turned_314, other_314 = x_314[:, order_314].clone(), x_314.clone()
 other_314[2] = (other_314[2] + 5) % 12
 long_314 = torch.zeros(1, 8, dtype=torch.long)
-still_314 = [order_reference(state_314, x_314, 16)] * 2
+still_314, loud_still = (
+    [order_reference(state_314, x_314, 16, factor=f)] * 2 for f in (1.0, 16**0.5)
+)
 places_314 = waves(7, 16).float()
-moved_314 = [
-    order_reference(state_314, x, 16, positions=places_314) for x in (x_314, turned_314, other_314)
-]
+moved_314, loud_moved = (
+    [
+        order_reference(state_314, x, 16, positions=places_314, factor=f)
+        for x in (x_314, turned_314, other_314)
+    ]
+    for f in (1.0, 16**0.5)
+)
+loud_words = "The words are multiplied by the root of d: add them as they are"
 # Act
 bare_314 = OrderClassifier("none", 12, 16, 7)
 bare_314.load_state_dict(state_314, strict=False)
 sine_314 = OrderClassifier("sinusoid", 12, 16, 7)
 sine_314.load_state_dict(state_314, strict=False)
-bare_out = [observe.copy(bare_314(x_314)), observe.copy(bare_314(turned_314))]
-sine_out = [observe.copy(sine_314(x)) for x in (x_314, turned_314, other_314)]
+bare_out = [observe.copy(bare_314.eval()(x)) for x in (x_314, turned_314)]
+sine_out = [observe.copy(sine_314.eval()(x)) for x in (x_314, turned_314, other_314)]
 refused_314 = observe.error(sine_314, long_314)
 refused_too = observe.error(OrderClassifier("learned", 12, 16, 7), long_314)
 # Assert
 check.close(
-    bare_out, still_314, "without places: the logits before and after a permutation", atol=1e-4
+    bare_out,
+    still_314,
+    "without places: the logits before and after a permutation",
+    ideas={loud_words: loud_still},
+    atol=1e-4,
+    hint="Word vectors, block, mean over axis 1, head; nothing may tell the places apart",
 )
 check.close(
-    sine_out, moved_314, "with sinusoids: as it is, permuted, another sample changed", atol=1e-4
+    sine_out,
+    moved_314,
+    "with sinusoids: as it is, permuted, another sample changed",
+    ideas={loud_words: loud_moved},
+    atol=1e-4,
+    hint="Is sinusoidal right? Then add its rows to the word vectors, along axis 1",
 )
 check.raised(refused_314, ValueError, "a sequence longer than the table of sines")
 check.raised(refused_too, ValueError, "a sequence longer than the learned table")
@@ -2171,14 +2376,24 @@ def torch_block(d, heads, ff, pre_norm, seed, dtype=torch.float32):
     return block, {k: v.detach().clone() for k, v in block.state_dict().items()}
 
 
-def block_values(settings, x, pad, *, swap=False, turn=False):
+def late_norms(block, x, pad):
+    """A pre-norm block gone wrong: each norm stands after its part."""
+    h = block.self_attn(x, x, x, key_padding_mask=pad, need_weights=False)[0]
+    x = x + block.norm1(h)
+    return x + block.norm2(block.linear2(F.relu(block.linear1(x))))
+
+
+def block_values(settings, x, pad, *, swap=False, turn=False, late=False):
     """Outputs at the words only (0 elsewhere)."""
     out = []
     for i, (d, heads, ff, pre) in enumerate(settings):
         block, _ = torch_block(d, heads, ff, pre, 400 + i)
         block.norm_first = pre != swap
         mask = None if pad is None else (~pad if turn else pad)
-        h = block(x[i], src_key_padding_mask=mask).detach()
+        if late and pre:
+            h = late_norms(block, x[i], mask).detach()
+        else:
+            h = block(x[i], src_key_padding_mask=mask).detach()
         out.append(h if pad is None else h.masked_fill(pad[..., None], 0))
     return out
 
@@ -2227,6 +2442,7 @@ lines_412 = ["A b c a b", "c", "", "zebra A", "b zebra zebra c"]
 ids_412 = torch.tensor([[2, 3, 4, 2], [4, 0, 0, 0], [0, 0, 0, 0], [1, 2, 0, 0], [3, 1, 1, 4]])
 pads_412 = ids_412 == 0
 left_412 = torch.tensor([[3, 4, 2, 3], [4, 0, 0, 0], [0, 0, 0, 0], [1, 2, 0, 0], [3, 1, 1, 4]])
+upper_412 = torch.tensor([[1, 3, 4, 2], [4, 0, 0, 0], [0, 0, 0, 0], [1, 1, 0, 0], [3, 1, 1, 4]])
 dropped_412 = torch.tensor([[2, 3, 4, 2], [4, 0, 0, 0], [0, 0, 0, 0], [2, 0, 0, 0], [3, 4, 0, 0]])
 turned_412 = ~pads_412
 # Act
@@ -2239,8 +2455,9 @@ check.equal(
     ideas={
         "Long texts lose their beginning: cut at the end": left_412,
         "Unknown words are dropped: they get id 1": dropped_412,
+        "The text keeps its upper case: encode needs text.lower() as well": upper_412,
     },
-    hint="int64 (N, length)",
+    hint="Lower case, split, 1 for unknown words, cut at the end; int64 (N, length)",
 )
 check.equal(
     flags_412, pads_412, "the flags of padding", ideas={"True marks padding, not words": turned_412}
@@ -2282,8 +2499,14 @@ x_414 = [torch.randn(3, 5, s[0], generator=seeded(440 + i)) for i, s in enumerat
 pad_414 = torch.arange(5) >= torch.tensor([5, 3, 2])[:, None]
 bare_true, pad_true = (block_values(settings_414, x_414, p) for p in (None, pad_414))
 bare_swapped = block_values(settings_414, x_414, None, swap=True)
+bare_late, pad_late = (block_values(settings_414, x_414, p, late=True) for p in (None, pad_414))
+norm_late = "A pre-norm block is x + part(norm(x)): the norm stands before the part, not after it"
 pad_turned = block_values(settings_414, x_414, pad_414, turn=True)
 bare_for_pad = [t.masked_fill(pad_414[..., None], 0) for t in bare_true]
+post_deaf, pre_deaf = (
+    [(bare_for_pad if s[3] == flag else pad_true)[i] for i, s in enumerate(settings_414)]
+    for flag in (False, True)
+)
 where_414 = pad_414[..., None].clone()
 # Act
 bare_out_414, pad_out_414 = [], []
@@ -2297,7 +2520,7 @@ check.close(
     bare_out_414,
     bare_true,
     "four blocks without padding",
-    ideas={"pre_norm is read the wrong way round": bare_swapped},
+    ideas={"pre_norm is read the wrong way round": bare_swapped, norm_late: bare_late},
     atol=1e-4,
     hint="Items 0 and 2 are post-norm, 1 and 3 pre-norm; ReLU between the linear layers; batch_first",
 )
@@ -2307,9 +2530,13 @@ check.close(
     "the words of four blocks with padding",
     ideas={
         "The mask has the wrong polarity: self_attn reads True as may not look": pad_turned,
-        "The padding is not masked": bare_for_pad,
+        "The padding is not masked: hand pad to self_attn": bare_for_pad,
+        "The padding is not masked in the post-norm branch": post_deaf,
+        "The padding is not masked in the pre-norm branch": pre_deaf,
+        norm_late: pad_late,
     },
     atol=1e-4,
+    hint="key_padding_mask=pad in both branches; without padding the block is compared above",
 )
 ### END HIDDEN TESTS
 
@@ -2337,8 +2564,22 @@ for i in range(2):
     (block_415(x_415) * cot_415).sum().backward()
     got_weights.append(observe.gradients(block_415))
 # Assert
-check.close(got_input, grad_input, "the gradients of the input", rtol=1e-6, atol=1e-8)
-check.close(got_weights, grad_weights, "the gradients of all weights", rtol=1e-6, atol=1e-8)
+check.close(
+    got_input,
+    grad_input,
+    "the gradients of the input, [post-norm, pre-norm]",
+    rtol=1e-6,
+    atol=1e-8,
+    hint="Gradients follow values: mend the comparison with PyTorch's block first; then no detach",
+)
+check.close(
+    got_weights,
+    grad_weights,
+    "the gradients of all weights, [post-norm, pre-norm]",
+    rtol=1e-6,
+    atol=1e-8,
+    hint="Use each layer itself in forward, once, and no others",
+)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade_id": "ex-11-4-hidden-6", "points": 1}
@@ -2486,7 +2727,8 @@ future_512, past_512 = ids_512.clone(), ids_512.clone()
 future_512[:, 5:] = (future_512[:, 5:] + 4) % 9
 past_512[:, 1] = (past_512[:, 1] + 3) % 9
 calm_512, stirred_512 = torch.zeros(5), [False] + [True] * 7
-still_512 = 0.0
+still_512, lone_512 = 0.0, torch.arange(40)[:, None]
+pull_512 = torch.randn(40, 1, 40, generator=seeded(521))
 # Act
 torch.manual_seed(0)
 model_512 = CausalLM(9, 16, 2, 2, 8).eval()
@@ -2495,6 +2737,10 @@ ahead_512 = (model_512(future_512).detach() - base_512).abs().amax((0, 2))[:5]
 behind_list = ((model_512(past_512).detach() - base_512).abs().amax((0, 2)) > 1e-5).tolist()
 whole_512 = (model_512(future_512).detach() - base_512).abs().amax((0, 2))[5:].min().item()
 short_512 = (model_512(ids_512[:, :5]).detach() - base_512[:, :5]).abs().max().item()
+lone_model = CausalLM(40, 16, 2, 1, 1)
+(lone_model(lone_512) * pull_512).sum().backward()
+lone_grads = [g for g in observe.gradients(lone_model).values() if g is not None]
+asleep_512 = sum(g.numel() for g in lone_grads if g.ndim > 1 and not (g.abs() > 0).any())
 # Assert
 check.close(
     ahead_512,
@@ -2510,7 +2756,20 @@ check.equal(
     hint="Place 0 must not see place 1, and all from place 1 on must",
 )
 check.number(whole_512, 1e-5, 1e9, "the change of logits 5 … 7 when their own ids change")
-check.close(short_512, still_512, "the logits of a shorter window", atol=1e-4)
+check.close(
+    short_512,
+    still_512,
+    "the logits of a shorter window",
+    atol=1e-4,
+    hint="Cut places and mask to the length of the window",
+)
+check.number(
+    asleep_512,
+    0,
+    2.5 * 16**2,
+    "the size of the matrices that a text of one token gives no gradient at all",
+    hint="A place may look at itself too: `triu(1)` hides what lies above the diagonal, `triu()` hides the diagonal as well",
+)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade_id": "ex-11-5-hidden-3", "points": 1}
@@ -2551,7 +2810,7 @@ check.number(
     1e-4,
     1e9,
     "the change of the last logits when earlier tokens swap",
-    hint="Without places the order is lost",
+    hint="Add places to the words; without them the order is lost. (A mask the wrong way round fails too)",
 )
 check.equal(
     reached_513,
@@ -2607,8 +2866,12 @@ check.close(
     ideas={
         cut_by_value: [equals_514, one_514],
         f"{cut_by_value}; at temperature 0 too": [equals_514, equals_514],
+        "At temperature 0 one of the equals gets all; a small temperature lets them share": [
+            tied_true[0],
+            equals_514,
+        ],
     },
-    hint="Exactly k tokens keep a chance",
+    hint="Exactly k tokens keep a chance; at temperature 0 a single one, whichever of the equals",
 )
 ### END HIDDEN TESTS
 
@@ -2665,17 +2928,16 @@ others_516 = [4 if k is None else k - 1 for _, k in settings_516]
 shares_true = [math.exp(s) / (math.exp(s) + n) for s, n in zip(sharp_516, others_516, strict=True)]
 rest_516, same_516 = shares_true[1], [True, False, True]
 # Act
-toy_516 = Toy(5, 2.0)
-shares_out = []
-for i in range(4):
-    g_516 = torch.Generator().manual_seed(i)
-    drawn_516 = generate(toy_516, many_516, 1, 5, settings_516[i][0], settings_516[i][1], g_516)
-    shares_out.append((drawn_516[:, 1] == 1).float().mean().item())
-texts_516 = []
-for seed in (7, 7, 8):
-    torch.manual_seed(100 + len(texts_516))
-    source_516 = torch.Generator().manual_seed(seed)
-    texts_516.append(generate(toy_516, many_516[:3], 30, 5, 1.0, None, source_516))
+toy_516, shares_out, texts_516 = Toy(5, 2.0).eval(), [], []
+with torch.no_grad():  # modes and gradients are looked at in another test
+    for i in range(4):
+        g_516 = torch.Generator().manual_seed(i)
+        drawn_516 = generate(toy_516, many_516, 1, 5, settings_516[i][0], settings_516[i][1], g_516)
+        shares_out.append((drawn_516[:, 1] == 1).float().mean().item())
+    for seed in (7, 7, 8):
+        torch.manual_seed(100 + len(texts_516))
+        source_516 = torch.Generator().manual_seed(seed)
+        texts_516.append(generate(toy_516, many_516[:3], 30, 5, 1.0, None, source_516))
 torch.manual_seed(0)
 ahead_516 = torch.rand(1).item()
 torch.manual_seed(0)
@@ -2843,6 +3105,7 @@ with torch.no_grad():
     first_613 = maps_by_hand(stack_613, x_613)[0]
     second_613 = maps_by_hand(stack_613, stack_613(x_613))[0]
 twice_true, once_613, last_613 = [first_613, second_613], [first_613.clone()], [second_613.clone()]
+averaged_613 = [m.mean(1) for m in twice_true]
 narrow_613 = torch.zeros(2, 4, 5)
 left_613 = [0, True]
 # Act
@@ -2864,6 +3127,7 @@ check.close(
     ideas={
         "One map a call, not one a layer": once_613,
         "One map a call: the second use overwrote the first": last_613,
+        "The heads were averaged: ask for average_attn_weights=False": averaged_613,
     },
     atol=1e-5,
     hint="Look in eval mode, whatever mode the model is in",
@@ -2896,6 +3160,8 @@ check.close(
     "the distances of four heads",
     ideas={
         "Distances have no sign: |i - j|": signed_614,
+        "A distance has no sign: |i - j|": -signed_614,
+        "The mean over the keys: sum over them, their weights add up to 1": dist_true / 6,
         "That is the distance of the likeliest key alone: weigh all keys": likeliest,
         "The sum over the queries: take their mean": summed_614,
     },
