@@ -1553,7 +1553,7 @@ for smoothing in (0.0, 0.1):
 # | decoder only | the past | GPT | writing |
 # | encoder and decoder | source fully, own past | T5 | translation, summaries |
 #
-# *Transfer* made them famous: train once on much text, then tune to your task (chapter 16). The rate *warms up* first (chapter 13), which post-norm needs most. *Label smoothing* takes a tenth of the target and spreads it over all classes.
+# *Transfer*: train once on much text, tune to your task (chapter 16). The rate *warms up* first (chapter 13), which post-norm needs most. *Label smoothing* takes a tenth of the target and spreads it over all classes.
 #
 # Attention assumes next to nothing: not that near means related (convolution), not that time flows (recurrence). With little data such assumptions often win; with much, freedom does. How much faster it trains than a recurrent net depends on hardware and T.
 
