@@ -271,5 +271,6 @@ def source(obj: Any) -> str | None:
 def _cell_of_class(kind: type) -> str | None:
     """Text of the newest cell with ``class <its name>``: for a class that only inherits."""
     statement = re.compile(rf"^class {re.escape(kind.__name__)}\b", re.MULTILINE)
-    cells = ["".join(entry[2]) for entry in linecache.cache.values() if len(entry) == 4]
+    entries = [entry for entry in linecache.cache.values() if len(entry) == 4]
+    cells = ["".join(entry[2]) for entry in entries if entry[1] is None]  # files have a time
     return next((text for text in reversed(cells) if statement.search(text)), None)

@@ -433,6 +433,9 @@ def test_source_gives_the_text_of_the_cell(cell, name):
     assert observe.source(cell[name]) == CELL
 
 
-def test_source_of_what_was_written_nowhere(cell):
+def test_source_of_what_was_written_nowhere(cell, tmp_path):
+    other = tmp_path / "other.py"  # read by a traceback, say: a class of this name, and no cell
+    other.write_text("class Empty:\n    pass\n")
+    linecache.getlines(str(other))
     for thing in (None, 3, "text", len, torch.ones(2), cell["empty"], functools.partial(max, 1)):
         assert observe.source(thing) is None
