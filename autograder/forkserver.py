@@ -32,7 +32,8 @@ PRELOADED = (
     "numpy", "torch", "torch.optim", "torch._dynamo", "matplotlib.pyplot",
     "matplotlib.backends.backend_agg", "ipykernel.kernelapp", "ipykernel.ipkernel",
     "ipykernel.debugger", "sklearn.ensemble", "sklearn.datasets", "sklearn.model_selection",
-    "gradus", "gradus.crossing", "gradus.plots",
+    "gradus", "gradus.crossing", "gradus.plots", "torchvision.models", "torchvision.transforms.v2",
+    "tqdm.notebook",
 )  # fmt: skip
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4  # linux/prctl.h
 WATCH_SECONDS = 0.1  # between two looks at what a jailed kernel uses: a few thousandths of a core

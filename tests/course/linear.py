@@ -14,7 +14,8 @@ from autograder.chapter import Chapter, Exercise
 
 HEAVY = (
     "IPython.core.interactiveshell", "matplotlib.pyplot", "torch.optim", "torch._dynamo",
-    "torchvision.transforms.v2", "sklearn.datasets", "sklearn.model_selection", "gradus.plots",
+    "torchvision.models", "torchvision.transforms.v2", "tqdm.notebook", "sklearn.datasets",
+    "sklearn.model_selection", "gradus.plots",
 )  # fmt: skip
 
 
