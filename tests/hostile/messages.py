@@ -202,9 +202,9 @@ code(
 code(
     "endless_print",
     "endless printing",
-    "while True: print('x' * 1000)",
+    "while True: print('x' * 100_000)",  # 10 MiB before the 3 s are over, on a busy machine too
     ends=False,
-    said=("a cell printed", "a cell sent", "stopped after"),  # the limit that comes first
+    said="a cell ",
     **MINE,
 )
 code(
