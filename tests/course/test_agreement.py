@@ -63,9 +63,10 @@ def test_linear_and_split_agree(proved):
         if any("stopped after" in m["message"] for m in result.marks):
             continue
         cells = dict(tasks[result.exercise, result.kind, result.name].cells)
-        # Twice, since an answer that draws without a seed, or a busy machine, may differ once.
-        if _differences(result, run_linear(chapter, exercise, cells)):
-            differences += _differences(result, run_linear(chapter, exercise, cells))
+        linear = run_linear(chapter, exercise, cells)
+        if "SystemError" in linear.values():  # the interpreter's fault; nested jvp met it once
+            linear = run_linear(chapter, exercise, cells)
+        differences += _differences(result, linear)
     assert differences == []
 
 

@@ -204,7 +204,8 @@ code(
     "endless printing",
     "while True: print('x' * 1000)",
     ends=False,
-    **MINE,  # output, computing, clock or memory: which limit comes first is a race
+    said=("a cell printed", "a cell sent", "stopped"),  # by the limit that comes first
+    **MINE,
 )
 code(
     "line_of_30_MB",

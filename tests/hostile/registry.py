@@ -71,7 +71,7 @@ class Hostile:
     make: Callable[[Desk], None]
     status: str = "graded"
     flag: str = ""  # part of a flag that must be there
-    said: str = ""  # part of the cause or of a message that must be there
+    said: str | tuple[str, ...] = ""  # part of the cause or of a message; one of them must be there
     at_most: bool = False
     comes_to_its_end: bool = False  # TRIED must be printed
 
